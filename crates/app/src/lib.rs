@@ -1,0 +1,1 @@
+//! What every program shares: configuration, logging, signals, exit codes.

@@ -1,0 +1,1 @@
+//! Rotating, atomic Parquet writer for flow records.

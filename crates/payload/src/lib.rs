@@ -1,0 +1,1 @@
+//! Payload signals: entropy, size statistics, first packets.

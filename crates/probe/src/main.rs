@@ -1,0 +1,2 @@
+//! rockfish_probe.
+fn main() {}

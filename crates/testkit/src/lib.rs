@@ -1,0 +1,1 @@
+//! Packet builder, golden tables and comparisons for tests.

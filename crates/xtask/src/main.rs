@@ -1,0 +1,2 @@
+//! Generated documents and checks of this workspace.
+fn main() {}
