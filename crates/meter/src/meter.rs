@@ -1,0 +1,495 @@
+//! The flow table and what moves flows through it.
+
+use std::collections::BTreeMap;
+
+use rockfish_flow::{EndReason, FlowRecord, TcpFlags, Timestamp};
+use rockfish_packet::{FlowKey, HashSeed, Packet, PacketBatch};
+use rockfish_payload::{SampleStore, entropy};
+
+use crate::flow::{Change, Flow};
+use crate::slab::Slab;
+use crate::table::{NONE, Table};
+use crate::wheel::Wheel;
+
+/// Packets looked up together, so that their cache misses overlap.
+const LOOKAHEAD: usize = 32;
+
+/// What a [`Meter`] goes by.
+#[derive(Clone, Debug)]
+pub struct MeterConfig {
+    /// Microseconds without a packet after which a flow ends.
+    pub idle_timeout_us: i64,
+    /// Microseconds from its first packet after which a flow is exported and goes on in a further record.
+    pub active_timeout_us: i64,
+    /// Flows in the table at most; 0 for no limit.
+    pub max_flows: usize,
+    /// Payload octets of each direction that entropy is taken over.
+    pub max_payload: u16,
+    /// Note MAC addresses.
+    pub mac: bool,
+    /// Microseconds for which an ended TCP flow takes in late packets; 0 for none.
+    pub tcp_linger_us: i64,
+}
+
+impl Default for MeterConfig {
+    fn default() -> Self {
+        Self {
+            idle_timeout_us: 300_000_000,
+            active_timeout_us: 1_800_000_000,
+            max_flows: 0,
+            max_payload: 500,
+            mac: true,
+            tcp_linger_us: 2_000_000,
+        }
+    }
+}
+
+/// What a [`Meter`] has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MeterCounters {
+    /// Packets metered; fragments count one by one.
+    pub packets: u64,
+    /// IP octets metered.
+    pub octets: u64,
+    /// Records by end reason, in the order of [`EndReason::ALL`].
+    pub records: [u64; EndReason::ALL.len()],
+    /// Flows open now.
+    pub open: usize,
+    /// Most flows that were open at a time.
+    pub peak: usize,
+}
+
+impl MeterCounters {
+    /// Records handed over.
+    pub fn records_total(&self) -> u64 {
+        self.records.iter().sum()
+    }
+}
+
+/// A flow table: packets in, records out.
+#[derive(Debug)]
+pub struct Meter {
+    config: MeterConfig,
+    seed: HashSeed,
+    table: Table,
+    flows: Slab,
+    wheel: Wheel,
+    samples: SampleStore,
+    counters: MeterCounters,
+    /// Flows that began and ended within one microsecond lately, by key and start: how many there were.
+    brief: BTreeMap<(FlowKey, Timestamp), u16>,
+    brief_cleared: Timestamp,
+    /// Longest-idle flows, the longest last, collected when the table was full.
+    victims: Vec<(Timestamp, u32, u32)>,
+    warmth: u64,
+}
+
+impl Meter {
+    /// An empty table for packets whose keys were hashed under `seed`.
+    pub fn new(config: MeterConfig, seed: HashSeed) -> Self {
+        Self {
+            seed,
+            table: Table::new(),
+            flows: Slab::default(),
+            wheel: Wheel::new(),
+            samples: SampleStore::new(config.max_payload),
+            counters: MeterCounters::default(),
+            brief: BTreeMap::new(),
+            brief_cleared: Timestamp::MIN,
+            victims: Vec::new(),
+            warmth: 0,
+            config,
+        }
+    }
+
+    /// What was done so far.
+    pub fn counters(&self) -> MeterCounters {
+        MeterCounters { open: self.flows.len(), ..self.counters.clone() }
+    }
+
+    /// Octets held by flows and payload samples.
+    pub fn memory(&self) -> usize {
+        self.flows.memory() + self.samples.memory()
+    }
+
+    /// Meters the packets of `batch` that `select` names by index, in that order. `block` is what the batch was decoded from.
+    pub fn process(
+        &mut self,
+        batch: &PacketBatch,
+        block: &[u8],
+        select: &[u32],
+        out: &mut Vec<FlowRecord>,
+    ) {
+        for chunk in select.chunks(LOOKAHEAD) {
+            // Three passes of independent loads: the processor waits for all of a pass at once, not for one after the other.
+            let mut guesses = [NONE; LOOKAHEAD];
+            for (guess, index) in guesses.iter_mut().zip(chunk) {
+                *guess = self.table.guess(batch.packets[*index as usize].hash);
+            }
+            let mut warmth = self.warmth;
+            for (guess, index) in guesses.iter_mut().zip(chunk) {
+                if *guess != NONE {
+                    let packet = &batch.packets[*index as usize];
+                    let flow = self.flows.get(*guess);
+                    if flow.key == packet.key {
+                        warmth = warmth.wrapping_add(flow.warm(packet.from_low));
+                    } else {
+                        *guess = NONE;
+                    }
+                }
+            }
+            self.warmth = warmth;
+            for (guess, index) in guesses.iter().zip(chunk) {
+                let packet = &batch.packets[*index as usize];
+                self.packet(packet, *guess, block, &batch.side, out);
+            }
+        }
+    }
+
+    /// Meters all packets of `batch`.
+    pub fn process_all(&mut self, batch: &PacketBatch, block: &[u8], out: &mut Vec<FlowRecord>) {
+        let all: Vec<u32> = (0..batch.packets.len() as u32).collect();
+        self.process(batch, block, &all, out);
+    }
+
+    #[inline(always)]
+    fn packet(
+        &mut self,
+        packet: &Packet,
+        guess: u32,
+        block: &[u8],
+        side: &[u8],
+        out: &mut Vec<FlowRecord>,
+    ) {
+        self.counters.packets += u64::from(packet.packets);
+        self.counters.octets += u64::from(packet.octets);
+        if packet.key.is_one_way() {
+            self.one_way(packet, block, side, out);
+            return;
+        }
+        // The guess was right when it was made; an earlier packet of the batch may have ended that flow.
+        let found = if guess != NONE && self.flows.get(guess).key == packet.key {
+            Some(guess)
+        } else {
+            let flows = &self.flows;
+            self.table.find(packet.hash, |slot| flows.get(slot).key == packet.key)
+        };
+        let slot = match found {
+            Some(slot) => {
+                if !self.goes_on(slot, packet) {
+                    self.turn_over(slot, packet, block, side, out);
+                }
+                slot
+            }
+            None => self.insert(packet, block, side, out),
+        };
+        let wanted = (packet.captured as usize).min(usize::from(self.config.max_payload));
+        let payload = packet.payload_at.slice(block, side, wanted);
+        let flow = self.flows.get_mut(slot);
+        if flow.add(packet, payload, &mut self.samples) == Change::Closed {
+            self.closed(slot, out);
+        }
+    }
+
+    /// Whether the packet belongs to the flow as it is.
+    #[inline(always)]
+    fn goes_on(&self, slot: u32, packet: &Packet) -> bool {
+        let flow = self.flows.get(slot);
+        let time = packet.time;
+        if flow.is_closed() {
+            let new_connection = packet.tcp_flags.contains(TcpFlags::SYN)
+                && !packet.tcp_flags.contains(TcpFlags::ACK);
+            return !new_connection
+                && time.micros_since(flow.closed_at()) <= self.config.tcp_linger_us;
+        }
+        let idle = time.micros_since(flow.last);
+        idle <= self.config.idle_timeout_us
+            && time.micros_since(flow.start) <= self.config.active_timeout_us
+            && -idle <= self.config.idle_timeout_us
+            && !flow.is_resting()
+    }
+
+    /// Ends the flow in the slot and begins another one of the same key there.
+    #[cold]
+    fn turn_over(
+        &mut self,
+        slot: u32,
+        packet: &Packet,
+        block: &[u8],
+        side: &[u8],
+        out: &mut Vec<FlowRecord>,
+    ) {
+        let macs = if self.config.mac { packet.macs(block, side) } else { None };
+        let flow = self.flows.get_mut(slot);
+        let gap = packet.time.micros_since(flow.last).saturating_abs();
+        let same_connection = !flow.is_closed() && gap <= self.config.idle_timeout_us;
+        let keep = same_connection.then_some(flow.source_is_low());
+        let (start, ordinal) = (flow.start, flow.ordinal);
+        if !flow.is_resting() {
+            let reason =
+                if flow.is_closed() { flow.closed_reason() } else { overdue(flow, &self.config) };
+            out.push(flow.record(reason, &mut self.samples));
+            self.counters.records[reason as usize] += 1;
+        }
+        let flow = self.flows.get_mut(slot);
+        flow.begin(packet, keep, macs);
+        if flow.start == start {
+            flow.ordinal = ordinal.saturating_add(1);
+        }
+        // The slot's entry in the wheel stays: it comes up before the new deadline and moves on to it.
+    }
+
+    #[inline(never)]
+    fn insert(
+        &mut self,
+        packet: &Packet,
+        block: &[u8],
+        side: &[u8],
+        out: &mut Vec<FlowRecord>,
+    ) -> u32 {
+        if self.config.max_flows > 0 && self.flows.len() >= self.config.max_flows {
+            self.evict(out);
+        }
+        let macs = if self.config.mac { packet.macs(block, side) } else { None };
+        let slot = self.flows.take();
+        self.counters.peak = self.counters.peak.max(self.flows.len());
+        let flow = self.flows.get_mut(slot);
+        flow.begin(packet, None, macs);
+        if !self.brief.is_empty()
+            && let Some(before) = self.brief.get(&(packet.key, flow.start))
+        {
+            flow.ordinal = *before;
+        }
+        let deadline = deadline(flow, &self.config);
+        let serial = flow.serial;
+        self.table.insert(packet.hash, slot);
+        self.wheel.arm(deadline.as_secs(), (slot, serial));
+        slot
+    }
+
+    /// TCP reached its end: the flow stays for late packets, or goes at once.
+    #[inline]
+    fn closed(&mut self, slot: u32, out: &mut Vec<FlowRecord>) {
+        let flow = self.flows.get_mut(slot);
+        if self.config.tcp_linger_us == 0 {
+            let reason = flow.closed_reason();
+            self.note_brief(slot);
+            self.end(slot, reason, out);
+            return;
+        }
+        // The entry in the wheel is for a later second: a new serial number makes it void.
+        flow.serial = flow.serial.wrapping_add(1);
+        self.wheel.arm(deadline(flow, &self.config).as_secs(), (slot, flow.serial));
+    }
+
+    /// Hands over the record and frees the slot.
+    fn end(&mut self, slot: u32, reason: EndReason, out: &mut Vec<FlowRecord>) {
+        let flow = self.flows.get_mut(slot);
+        if !flow.is_resting() {
+            out.push(flow.record(reason, &mut self.samples));
+            self.counters.records[reason as usize] += 1;
+        }
+        // The hash is not kept in the flow: only its end needs it again.
+        self.table.remove(flow.key.hash(&self.seed), slot);
+        flow.key = FlowKey::NONE;
+        flow.serial = flow.serial.wrapping_add(1);
+        self.flows.release(slot);
+    }
+
+    /// Remembers a flow that ends in the microsecond in which it began: another one of its key may begin in the same.
+    fn note_brief(&mut self, slot: u32) {
+        let flow = self.flows.get(slot);
+        if flow.start == flow.last && !flow.is_resting() {
+            self.brief.insert((flow.key, flow.start), flow.ordinal.saturating_add(1));
+        }
+    }
+
+    /// A packet that is a record of its own (`udp_uniflow_port`). The table only remembers the last one of its key, to number
+    /// those of one microsecond.
+    #[cold]
+    fn one_way(&mut self, packet: &Packet, block: &[u8], side: &[u8], out: &mut Vec<FlowRecord>) {
+        let flows = &self.flows;
+        let found = self.table.find(packet.hash, |slot| flows.get(slot).key == packet.key);
+        let mut ordinal = 0;
+        let start = packet.time.plus_micros(-i64::from(packet.span_us));
+        let slot = match found {
+            Some(slot) => {
+                let flow = self.flows.get(slot);
+                if flow.start == start {
+                    ordinal = flow.ordinal.saturating_add(1);
+                }
+                slot
+            }
+            None => self.insert(packet, block, side, out),
+        };
+        let macs = if self.config.mac { packet.macs(block, side) } else { None };
+        let wanted = (packet.captured as usize).min(usize::from(self.config.max_payload));
+        let payload = packet.payload_at.slice(block, side, wanted);
+        let flow = self.flows.get_mut(slot);
+        flow.begin(packet, Some(true), macs);
+        flow.ordinal = ordinal;
+        flow.add(packet, &[], &mut self.samples);
+        let mut record = flow.record(EndReason::Active, &mut self.samples);
+        record.forward.entropy = entropy(payload);
+        out.push(record);
+        self.counters.records[EndReason::Active as usize] += 1;
+        flow.rest();
+    }
+
+    /// Tells the time: flows whose deadline lies in a second that has passed are handed over.
+    ///
+    /// In which tick a flow is handed over depends on its own packets and the ticks alone.
+    pub fn tick(&mut self, now: Timestamp, out: &mut Vec<FlowRecord>) {
+        let now_secs = now.as_secs();
+        if self.wheel.is_ahead_of(now_secs) {
+            self.step_back(now_secs);
+        }
+        self.wheel.start(now_secs);
+        while let Some(mut entries) = self.wheel.next_before(now_secs) {
+            for (slot, serial) in entries.drain(..) {
+                self.look_at(slot, serial, now_secs, out);
+            }
+            self.wheel.recycle(self.wheel.cursor() - 1, entries);
+        }
+        if now.micros_since(self.brief_cleared).saturating_abs() > 2_000_000 {
+            self.brief.clear();
+            self.brief_cleared = now;
+        }
+    }
+
+    fn look_at(&mut self, slot: u32, serial: u32, now_secs: i64, out: &mut Vec<FlowRecord>) {
+        let flow = self.flows.get_mut(slot);
+        if flow.serial != serial {
+            return;
+        }
+        let due = deadline(flow, &self.config);
+        if due.as_secs() >= now_secs {
+            self.wheel.arm(due.as_secs(), (slot, serial));
+            return;
+        }
+        if flow.is_closed() {
+            let reason = flow.closed_reason();
+            self.end(slot, reason, out);
+            return;
+        }
+        match overdue(flow, &self.config) {
+            EndReason::Active => {
+                out.push(flow.record(EndReason::Active, &mut self.samples));
+                self.counters.records[EndReason::Active as usize] += 1;
+                // The connection may go on; its initiator is remembered until it has been idle for long enough.
+                flow.rest();
+                let due = deadline(flow, &self.config);
+                if due.as_secs() >= now_secs {
+                    self.wheel.arm(due.as_secs(), (slot, serial));
+                } else {
+                    self.end(slot, EndReason::Idle, out);
+                }
+            }
+            _ => self.end(slot, EndReason::Idle, out),
+        }
+    }
+
+    #[cold]
+    fn step_back(&mut self, now_secs: i64) {
+        for (slot, serial) in self.wheel.restart(now_secs) {
+            let flow = self.flows.get(slot);
+            if flow.serial == serial {
+                self.wheel.arm(deadline(flow, &self.config).as_secs(), (slot, serial));
+            }
+        }
+    }
+
+    /// Ends the flow that has been idle for longest.
+    #[cold]
+    fn evict(&mut self, out: &mut Vec<FlowRecord>) {
+        loop {
+            let Some((last, slot, serial)) = self.victims.pop() else {
+                self.find_victims();
+                if self.victims.is_empty() {
+                    return;
+                }
+                continue;
+            };
+            let flow = self.flows.get(slot);
+            if flow.serial == serial && flow.last == last {
+                let reason =
+                    if flow.is_closed() { flow.closed_reason() } else { EndReason::Resource };
+                self.note_brief(slot);
+                self.end(slot, reason, out);
+                return;
+            }
+        }
+    }
+
+    /// The sixteenth of all flows that has been idle for longest. Those that get packets afterwards are passed over, and no
+    /// other flow can become older than these, so the order is exact, at a cost shared by many evictions.
+    fn find_victims(&mut self) {
+        let mut all: Vec<_> = self
+            .flows
+            .iter()
+            .filter(|(_, flow)| flow.key != FlowKey::NONE)
+            .map(|(slot, flow)| (flow.last, slot, flow.serial))
+            .collect();
+        let share = (all.len() / 16).max(1).min(all.len());
+        if share < all.len() {
+            all.select_nth_unstable(share);
+            all.truncate(share);
+        }
+        all.sort_unstable_by(|a, b| b.cmp(a));
+        self.victims = all;
+    }
+
+    /// Hands over all open flows, in order of their start. Ended TCP flows keep their reason.
+    pub fn finish(&mut self, reason: EndReason) -> Drain<'_> {
+        let mut open: Vec<_> = self
+            .flows
+            .iter()
+            .filter(|(_, flow)| flow.key != FlowKey::NONE)
+            .map(|(slot, flow)| (flow.start, slot))
+            .collect();
+        open.sort_unstable();
+        Drain { meter: self, open: open.into_iter().peekable(), reason }
+    }
+}
+
+/// When the flow ends if no further packet comes.
+#[inline]
+fn deadline(flow: &Flow, config: &MeterConfig) -> Timestamp {
+    if flow.is_closed() {
+        return flow.closed_at().plus_micros(config.tcp_linger_us);
+    }
+    let idle = flow.last.plus_micros(config.idle_timeout_us);
+    if flow.is_resting() {
+        idle
+    } else {
+        idle.min(flow.start.plus_micros(config.active_timeout_us))
+    }
+}
+
+/// Which of the two timeouts comes first for an open flow.
+fn overdue(flow: &Flow, config: &MeterConfig) -> EndReason {
+    let idle = flow.last.plus_micros(config.idle_timeout_us);
+    let active = flow.start.plus_micros(config.active_timeout_us);
+    if !flow.is_resting() && active <= idle { EndReason::Active } else { EndReason::Idle }
+}
+
+/// The open flows of a meter that finishes, second by second of their start.
+#[derive(Debug)]
+pub struct Drain<'a> {
+    meter: &'a mut Meter,
+    open: std::iter::Peekable<std::vec::IntoIter<(Timestamp, u32)>>,
+    reason: EndReason,
+}
+
+impl Drain<'_> {
+    /// Appends the flows that began in the next second that has any, and returns that second.
+    pub fn next_second(&mut self, out: &mut Vec<FlowRecord>) -> Option<i64> {
+        let second = self.open.peek()?.0.as_secs();
+        while let Some((_, slot)) = self.open.next_if(|(start, _)| start.as_secs() == second) {
+            let flow = self.meter.flows.get(slot);
+            let reason = if flow.is_closed() { flow.closed_reason() } else { self.reason };
+            self.meter.end(slot, reason, out);
+        }
+        Some(second)
+    }
+}
