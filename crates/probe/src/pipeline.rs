@@ -1,0 +1,478 @@
+//! From a packet source to flow records, on several cores.
+//!
+//! ```text
+//!  source ── read, decode, reassemble ──┬── meter of shard 0 ──┬── collect ── sink
+//!            (the caller's thread)      ├── meter of shard 1 ──┤   (writer thread)
+//!                                       └── …               ───┘
+//! ```
+//!
+//! Every meter sees every block, takes the packets of its shard (by the key's hash, so both directions of a flow come to one
+//! meter) and hears every tick of the capture's clock at the same packet. Records therefore do not depend on the number of
+//! shards. The collector puts the shards' records together again tick by tick: an *epoch* is what all shards handed over
+//! between two ticks. With one worker, reading and metering share the caller's thread.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rockfish_capture::{Block, CaptureError, PacketSource, Progress, Skipped, Warning};
+use rockfish_capture_pcap::BpfFilter;
+use rockfish_flow::{EndReason, FlowRecord, Timestamp};
+use rockfish_meter::{Advance, Clock, Meter, MeterConfig, MeterCounters};
+use rockfish_packet::{DecodeConfig, DecodeCounters, Decoder, Frame, HashSeed, PacketBatch};
+
+/// Blocks on their way to a meter, and messages on their way to the collector. More would only leave the caches.
+const IN_FLIGHT: usize = 4;
+
+/// What the pipeline goes by.
+#[derive(Clone, Debug)]
+pub struct PipelineConfig {
+    /// Decoding and reassembly.
+    pub decode: DecodeConfig,
+    /// Metering.
+    pub meter: MeterConfig,
+    /// Meters that share the flows. With a limit on flows there is one, so that the longest-idle flow of all is evicted.
+    pub workers: NonZeroUsize,
+    /// Secret of the flow hash; records do not depend on it.
+    pub hash_secret: u64,
+}
+
+/// Where records go. It lives on a thread of its own.
+pub trait RecordSink: Send {
+    /// Takes records of the current epoch, in any order.
+    ///
+    /// # Errors
+    /// They cannot be written; the pipeline stops with this error.
+    fn push(&mut self, records: &[FlowRecord]) -> anyhow::Result<()>;
+
+    /// The epoch is complete. `clock` is the capture's time.
+    ///
+    /// # Errors
+    /// As for [`Self::push`].
+    fn end_epoch(&mut self, clock: Timestamp) -> anyhow::Result<()>;
+}
+
+/// What was read, decoded and metered.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// How far the source has come.
+    pub progress: Progress,
+    /// Packets that the source could not deliver.
+    pub skipped: Skipped,
+    /// Packets that the filter left out.
+    pub filtered: u64,
+    /// The decoder's counts.
+    pub decode: DecodeCounters,
+    /// The meters' counts, added up; complete at the end only.
+    pub meter: MeterCounters,
+    /// The capture's time; `None` before the first packet.
+    pub clock: Option<Timestamp>,
+    /// The caller asked to stop before the end of input.
+    pub stopped: bool,
+}
+
+/// Sees what happens while the pipeline runs.
+pub trait Observer {
+    /// A block was read and decoded. Called on the reading thread; has to be quick.
+    fn block(&mut self, totals: &Totals);
+
+    /// Something was found in the input.
+    fn warning(&mut self, warning: &Warning);
+
+    /// A file could not be read; reading goes on with the next one.
+    fn failed(&mut self, error: CaptureError) -> anyhow::Result<()>;
+}
+
+/// Runs until the source ends or `stop` is set, hands over what is open then, and returns the sink.
+///
+/// # Errors
+/// The sink's error, or one that the observer makes of a file that cannot be read.
+pub fn run<S: RecordSink>(
+    source: &mut dyn PacketSource,
+    filter: Option<BpfFilter>,
+    config: &PipelineConfig,
+    sink: S,
+    stop: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> anyhow::Result<(Totals, S)> {
+    let seed = HashSeed::new(config.hash_secret);
+    let workers = if config.meter.max_flows > 0 { 1 } else { config.workers.get() };
+    let mut reader = Reader {
+        filter,
+        decoder: Decoder::new(config.decode.clone(), seed.clone()),
+        clock: Clock::new(config.meter.idle_timeout_us),
+        shards: workers,
+        totals: Totals::default(),
+    };
+    std::thread::scope(|scope| {
+        let (to_collector, from_meters): (Vec<_>, Vec<_>) =
+            (0..workers).map(|_| bounded(IN_FLIGHT)).unzip();
+        let collector = spawn(scope, "collect", move || collect(&from_meters, sink))?;
+        let meters = to_collector.into_iter().map(|sender| MeterThread {
+            meter: Meter::new(config.meter.clone(), seed.clone()),
+            sender,
+        });
+        let read = if workers == 1 {
+            let mut meters = meters;
+            meters.next().map_or(Ok(MeterCounters::default()), |meter| {
+                reader.read_and_meter(source, meter, stop, observer)
+            })
+        } else {
+            let mut handles = Vec::with_capacity(workers);
+            let mut senders = Vec::with_capacity(workers);
+            for (shard, meter) in meters.enumerate() {
+                let (sender, receiver) = bounded::<Order>(IN_FLIGHT);
+                senders.push(sender);
+                handles.push(spawn(scope, &format!("meter-{shard}"), move || {
+                    meter.run(shard, &receiver)
+                })?);
+            }
+            let read = reader.read_and_share(source, senders, stop, observer);
+            let mut sum = MeterCounters::default();
+            for handle in handles {
+                add_counters(&mut sum, &join(handle)?);
+            }
+            read.map(|()| sum)
+        };
+        // A sink that failed made everything before it stop: its error is the one to tell.
+        let sink = join(collector)??;
+        let meter = read?;
+        let totals = Totals { meter, ..reader.totals(source) };
+        Ok((totals, sink))
+    })
+}
+
+fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'scope,
+) -> anyhow::Result<std::thread::ScopedJoinHandle<'scope, T>> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn_scoped(scope, body)
+        .with_context(|| format!("cannot start thread {name}"))
+}
+
+fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> anyhow::Result<T> {
+    handle.join().map_err(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        anyhow::anyhow!("a thread of the pipeline failed: {text}")
+    })
+}
+
+fn add_counters(sum: &mut MeterCounters, part: &MeterCounters) {
+    sum.packets += part.packets;
+    sum.octets += part.octets;
+    sum.open += part.open;
+    sum.peak += part.peak;
+    for (sum, part) in sum.records.iter_mut().zip(part.records) {
+        *sum += part;
+    }
+}
+
+/// A block with what was decoded from it.
+#[derive(Debug, Default)]
+struct Work {
+    block: Block,
+    batch: PacketBatch,
+    /// Indices of each shard's packets.
+    shards: Vec<Vec<u32>>,
+    ticks: Vec<Tick>,
+}
+
+/// The clock reached a further second before the packet with this index.
+#[derive(Clone, Copy, Debug)]
+struct Tick {
+    before_packet: u32,
+    clock: Timestamp,
+}
+
+/// What a meter thread is told.
+enum Order {
+    Work(Arc<Work>),
+    Finish(EndReason),
+}
+
+/// What a meter hands to the collector.
+enum Handed {
+    /// What it has to say about one block: its records, how many of them came before each of the block's ticks.
+    Block { records: Vec<FlowRecord>, ticks: Vec<(usize, Timestamp)> },
+    /// Open flows that began in this second.
+    Open { second: i64, records: Vec<FlowRecord> },
+}
+
+struct Reader {
+    filter: Option<BpfFilter>,
+    decoder: Decoder,
+    clock: Clock,
+    shards: usize,
+    totals: Totals,
+}
+
+impl Reader {
+    fn totals(&self, source: &dyn PacketSource) -> Totals {
+        Totals {
+            progress: source.progress(),
+            skipped: source.skipped(),
+            decode: self.decoder.counters().clone(),
+            clock: (self.clock.now() != Timestamp::MIN).then(|| self.clock.now()),
+            ..self.totals.clone()
+        }
+    }
+
+    /// Reads and decodes the next block; false at the end of input, when `work` holds what was still waiting.
+    fn next(
+        &mut self,
+        source: &mut dyn PacketSource,
+        work: &mut Work,
+        stop: &AtomicBool,
+        observer: &mut dyn Observer,
+    ) -> anyhow::Result<bool> {
+        work.batch.clear();
+        work.ticks.clear();
+        work.shards.iter_mut().for_each(Vec::clear);
+        let mut more = false;
+        if stop.load(Ordering::Relaxed) {
+            self.totals.stopped = true;
+        } else {
+            more = loop {
+                match source.next_block(&mut work.block) {
+                    Ok(more) => break more,
+                    Err(error) => observer.failed(error)?,
+                }
+            };
+        }
+        if more {
+            self.decode(work)?;
+        } else {
+            work.block.packets.clear();
+            self.decoder.finish(&mut work.batch);
+        }
+        if self.shards > 1 {
+            self.share(work);
+        }
+        for warning in source.take_warnings() {
+            observer.warning(&warning);
+        }
+        observer.block(&self.totals(source));
+        Ok(more)
+    }
+
+    fn decode(&mut self, work: &mut Work) -> anyhow::Result<()> {
+        let Work { block, batch, ticks, .. } = work;
+        for packet in &block.packets {
+            let data = block.octets(packet);
+            if let Some(filter) = &mut self.filter
+                && !filter.matches(packet.link, packet.wire, data)?
+            {
+                self.totals.filtered += 1;
+                continue;
+            }
+            match self.clock.observe(packet.time) {
+                Advance::Same => {}
+                Advance::Backwards => self.decoder.counters_mut().note_time_backwards(),
+                Advance::Tick(clock) => {
+                    self.decoder.advance(clock, batch);
+                    ticks.push(Tick { before_packet: batch.packets.len() as u32, clock });
+                }
+            }
+            let frame = Frame {
+                time: packet.time,
+                link: packet.link,
+                wire: packet.wire,
+                data,
+                offset: packet.offset,
+            };
+            self.decoder.decode(&frame, batch);
+        }
+        Ok(())
+    }
+
+    fn share(&self, work: &mut Work) {
+        work.shards.resize_with(self.shards, Vec::new);
+        for (index, packet) in work.batch.packets.iter().enumerate() {
+            // The table goes by the lower half of the hash, the shard by the upper.
+            let shard = ((packet.hash >> 32) * self.shards as u64) >> 32;
+            work.shards[shard as usize].push(index as u32);
+        }
+    }
+
+    fn end_reason(&self) -> EndReason {
+        if self.totals.stopped { EndReason::Shutdown } else { EndReason::Eof }
+    }
+
+    /// One worker: reads and meters on this thread.
+    fn read_and_meter(
+        &mut self,
+        source: &mut dyn PacketSource,
+        mut meter: MeterThread,
+        stop: &AtomicBool,
+        observer: &mut dyn Observer,
+    ) -> anyhow::Result<MeterCounters> {
+        let mut work = Work::default();
+        let mut all = Vec::new();
+        loop {
+            let more = self.next(source, &mut work, stop, observer)?;
+            for index in all.len()..work.batch.packets.len() {
+                all.push(index as u32);
+            }
+            let handed = meter.block(&work, &all[..work.batch.packets.len()]);
+            if meter.sender.send(handed).is_err()
+                || (!more && meter.drain(self.end_reason()).is_err())
+            {
+                // The collector is gone, with an error of its own.
+                return Ok(MeterCounters::default());
+            }
+            if !more {
+                return Ok(meter.meter.counters());
+            }
+        }
+    }
+
+    /// Several workers: shares blocks with their threads.
+    fn read_and_share(
+        &mut self,
+        source: &mut dyn PacketSource,
+        meters: Vec<Sender<Order>>,
+        stop: &AtomicBool,
+        observer: &mut dyn Observer,
+    ) -> anyhow::Result<()> {
+        let mut shared: VecDeque<Arc<Work>> = VecDeque::new();
+        loop {
+            // Blocks are used again once all meters are done with them, oldest first.
+            let mut work = match shared.pop_front().map(Arc::try_unwrap) {
+                Some(Ok(work)) => work,
+                Some(Err(busy)) => {
+                    shared.push_front(busy);
+                    Work::default()
+                }
+                None => Work::default(),
+            };
+            let more = self.next(source, &mut work, stop, observer)?;
+            let work = Arc::new(work);
+            for meter in &meters {
+                let sent = meter.send(Order::Work(Arc::clone(&work)));
+                if sent.is_err() || (!more && meter.send(Order::Finish(self.end_reason())).is_err())
+                {
+                    return Ok(());
+                }
+            }
+            if !more {
+                return Ok(());
+            }
+            shared.push_back(work);
+        }
+    }
+}
+
+/// One meter and its way to the collector.
+struct MeterThread {
+    meter: Meter,
+    sender: Sender<Handed>,
+}
+
+/// The collector is gone.
+struct Gone;
+
+impl MeterThread {
+    fn run(mut self, shard: usize, orders: &Receiver<Order>) -> MeterCounters {
+        for order in orders {
+            let result = match order {
+                Order::Work(work) => {
+                    let handed = self.block(&work, &work.shards[shard]);
+                    // Not held any longer than needed: the reader waits for it.
+                    drop(work);
+                    self.sender.send(handed).map_err(|_| Gone)
+                }
+                Order::Finish(reason) => self.drain(reason),
+            };
+            if result.is_err() {
+                break;
+            }
+        }
+        self.meter.counters()
+    }
+
+    fn block(&mut self, work: &Work, select: &[u32]) -> Handed {
+        let mut records = Vec::new();
+        let mut ticks = Vec::with_capacity(work.ticks.len());
+        let mut rest = select;
+        for tick in &work.ticks {
+            let (before, after) =
+                rest.split_at(rest.partition_point(|index| *index < tick.before_packet));
+            rest = after;
+            self.meter.process(&work.batch, &work.block.data, before, &mut records);
+            self.meter.tick(tick.clock, &mut records);
+            ticks.push((records.len(), tick.clock));
+        }
+        self.meter.process(&work.batch, &work.block.data, rest, &mut records);
+        Handed::Block { records, ticks }
+    }
+
+    fn drain(&mut self, reason: EndReason) -> Result<(), Gone> {
+        let mut drain = self.meter.finish(reason);
+        loop {
+            let mut records = Vec::new();
+            let Some(second) = drain.next_second(&mut records) else { return Ok(()) };
+            // Second by second: what the collector puts together must not depend on how the flows are shared.
+            self.sender.send(Handed::Open { second, records }).map_err(|_| Gone)?;
+        }
+    }
+}
+
+/// Puts the meters' records together, epoch by epoch, and gives them to the sink.
+fn collect<S: RecordSink>(meters: &[Receiver<Handed>], mut sink: S) -> anyhow::Result<S> {
+    let mut clock = Timestamp::ZERO;
+    let mut heads: Vec<Option<(i64, Vec<FlowRecord>)>>;
+    'blocks: loop {
+        let mut blocks = Vec::with_capacity(meters.len());
+        heads = Vec::with_capacity(meters.len());
+        for meter in meters {
+            match meter.recv() {
+                Ok(Handed::Block { records, ticks }) => blocks.push((records, ticks)),
+                Ok(Handed::Open { second, records }) => heads.push(Some((second, records))),
+                Err(_) => heads.push(None),
+            }
+        }
+        // All meters send one message for each block: either all are still at it or none is.
+        let Some((_, ticks)) = blocks.first() else { break 'blocks };
+        let count = ticks.len();
+        let mut from = vec![0; blocks.len()];
+        for tick in 0..count {
+            for ((records, ticks), from) in blocks.iter().zip(&mut from) {
+                let (until, now) = ticks[tick];
+                sink.push(&records[*from..until])?;
+                *from = until;
+                clock = now;
+            }
+            sink.end_epoch(clock)?;
+        }
+        for ((records, _), from) in blocks.iter().zip(from) {
+            sink.push(&records[from..])?;
+        }
+        if !heads.is_empty() {
+            anyhow::bail!("a meter stopped before the others");
+        }
+    }
+    sink.end_epoch(clock)?;
+    while let Some(second) = heads.iter().flatten().map(|(second, _)| *second).min() {
+        for (head, meter) in heads.iter_mut().zip(meters) {
+            if let Some((_, records)) = head.take_if(|(head, _)| *head == second) {
+                sink.push(&records)?;
+                *head = match meter.recv() {
+                    Ok(Handed::Open { second, records }) => Some((second, records)),
+                    _ => None,
+                };
+            }
+        }
+        sink.end_epoch(clock)?;
+    }
+    Ok(sink)
+}
