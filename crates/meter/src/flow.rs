@@ -73,6 +73,8 @@ struct First {
     union_flags: TcpFlags,
     icmp_type: u8,
     icmp_code: u8,
+    /// How often the clock had been stepped back when the flow began.
+    steps_back: u16,
 }
 
 /// What a packet did to its flow.
@@ -108,6 +110,7 @@ impl Flow {
         packet: &Packet,
         source_is_low: Option<bool>,
         macs: Option<(MacAddress, MacAddress)>,
+        steps_back: u16,
     ) {
         let answer = TcpFlags::SYN | TcpFlags::ACK;
         let sender_is_source = !packet.tcp_flags.contains(answer);
@@ -120,8 +123,12 @@ impl Flow {
         self.ordinal = 0;
         self.forward = Direction::default();
         self.reverse = Direction::default();
-        self.first =
-            First { icmp_type: packet.icmp_type, icmp_code: packet.icmp_code, ..First::default() };
+        self.first = First {
+            icmp_type: packet.icmp_type,
+            icmp_code: packet.icmp_code,
+            steps_back,
+            ..First::default()
+        };
         if let Some((sender, receiver)) = macs {
             self.state |= HAS_MACS;
             let forward = packet.from_low == source_is_low;
@@ -337,7 +344,7 @@ impl Flow {
             icmp_code: first.icmp_code,
             key_vlan: self.key.vlan(),
             rtt_us: first.rtt_us,
-            ordinal: u32::from(self.ordinal),
+            ordinal: u32::from(first.steps_back) << 16 | u32::from(self.ordinal),
             forward: self.forward.stats,
             reverse: self.reverse.stats,
             first_directions: first.directions,

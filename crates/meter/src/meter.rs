@@ -14,6 +14,9 @@ use crate::wheel::Wheel;
 /// Packets looked up together, so that their cache misses overlap.
 const LOOKAHEAD: usize = 32;
 
+/// Microseconds behind the clock from which on a flow begins late.
+const NAMESAKE_US: i64 = 2_000_000;
+
 /// What a [`Meter`] goes by.
 #[derive(Clone, Debug)]
 pub struct MeterConfig {
@@ -76,9 +79,12 @@ pub struct Meter {
     wheel: Wheel,
     samples: SampleStore,
     counters: MeterCounters,
-    /// Flows that began and ended within one microsecond lately, by key and start: how many there were.
-    brief: BTreeMap<(FlowKey, Timestamp), u16>,
-    brief_cleared: Timestamp,
+    /// The latest tick.
+    now: Timestamp,
+    /// How often the clock was stepped back.
+    steps_back: u16,
+    /// Where a flow may have a namesake (equal key and start) that ended before: how many there were.
+    namesakes: BTreeMap<(Timestamp, FlowKey), u16>,
     /// Longest-idle flows, the longest last, collected when the table was full.
     victims: Vec<(Timestamp, u32, u32)>,
     warmth: u64,
@@ -94,8 +100,9 @@ impl Meter {
             wheel: Wheel::new(),
             samples: SampleStore::new(config.max_payload),
             counters: MeterCounters::default(),
-            brief: BTreeMap::new(),
-            brief_cleared: Timestamp::MIN,
+            now: Timestamp::MIN,
+            steps_back: 0,
+            namesakes: BTreeMap::new(),
             victims: Vec::new(),
             warmth: 0,
             config,
@@ -121,12 +128,15 @@ impl Meter {
         out: &mut Vec<FlowRecord>,
     ) {
         for chunk in select.chunks(LOOKAHEAD) {
-            // Three passes of independent loads: the processor waits for all of a pass at once, not for one after the other.
+            // Passes of independent loads: the processor waits for all of a pass at once, not for one after the other.
+            let mut warmth = self.warmth;
+            for index in chunk {
+                warmth = warmth.wrapping_add(self.table.warm(batch.packets[*index as usize].hash));
+            }
             let mut guesses = [NONE; LOOKAHEAD];
             for (guess, index) in guesses.iter_mut().zip(chunk) {
                 *guess = self.table.guess(batch.packets[*index as usize].hash);
             }
-            let mut warmth = self.warmth;
             for (guess, index) in guesses.iter_mut().zip(chunk) {
                 if *guess != NONE {
                     let packet = &batch.packets[*index as usize];
@@ -232,9 +242,11 @@ impl Meter {
             self.counters.records[reason as usize] += 1;
         }
         let flow = self.flows.get_mut(slot);
-        flow.begin(packet, keep, macs);
+        flow.begin(packet, keep, macs, self.steps_back);
         if flow.start == start {
             flow.ordinal = ordinal.saturating_add(1);
+        } else {
+            self.number(slot);
         }
         // The slot's entry in the wheel stays: it comes up before the new deadline and moves on to it.
     }
@@ -253,13 +265,9 @@ impl Meter {
         let macs = if self.config.mac { packet.macs(block, side) } else { None };
         let slot = self.flows.take();
         self.counters.peak = self.counters.peak.max(self.flows.len());
-        let flow = self.flows.get_mut(slot);
-        flow.begin(packet, None, macs);
-        if !self.brief.is_empty()
-            && let Some(before) = self.brief.get(&(packet.key, flow.start))
-        {
-            flow.ordinal = *before;
-        }
+        self.flows.get_mut(slot).begin(packet, None, macs, self.steps_back);
+        self.number(slot);
+        let flow = self.flows.get(slot);
         let deadline = deadline(flow, &self.config);
         let serial = flow.serial;
         self.table.insert(packet.hash, slot);
@@ -273,7 +281,7 @@ impl Meter {
         let flow = self.flows.get_mut(slot);
         if self.config.tcp_linger_us == 0 {
             let reason = flow.closed_reason();
-            self.note_brief(slot);
+            self.note_early_end(slot);
             self.end(slot, reason, out);
             return;
         }
@@ -296,11 +304,39 @@ impl Meter {
         self.flows.release(slot);
     }
 
-    /// Remembers a flow that ends in the microsecond in which it began: another one of its key may begin in the same.
-    fn note_brief(&mut self, slot: u32) {
+    /// Numbers a flow that begins among those of equal key and start.
+    ///
+    /// Such a namesake can only have ended before if it ended early ([`Self::note_early_end`]), or if this flow begins late,
+    /// behind the clock. A late one is never number 0, since nobody knows any more who was.
+    #[inline]
+    fn number(&mut self, slot: u32) {
         let flow = self.flows.get(slot);
-        if flow.start == flow.last && !flow.is_resting() {
-            self.brief.insert((flow.key, flow.start), flow.ordinal.saturating_add(1));
+        let late = self.now.micros_since(flow.start) > NAMESAKE_US;
+        if late || !self.namesakes.is_empty() {
+            let ordinal = self.next_ordinal((flow.start, flow.key), late);
+            self.flows.get_mut(slot).ordinal = ordinal;
+        }
+    }
+
+    fn next_ordinal(&mut self, flow: (Timestamp, FlowKey), late: bool) -> u16 {
+        match self.namesakes.get_mut(&flow) {
+            Some(next) => {
+                *next = next.saturating_add(1);
+                *next - 1
+            }
+            None if late => {
+                self.namesakes.insert(flow, 2);
+                1
+            }
+            None => 0,
+        }
+    }
+
+    /// Remembers a flow that ends soon after it began, before any timeout: another one with its key and start may come.
+    fn note_early_end(&mut self, slot: u32) {
+        let flow = self.flows.get(slot);
+        if self.now.micros_since(flow.start) <= NAMESAKE_US && !flow.is_resting() {
+            self.namesakes.insert((flow.start, flow.key), flow.ordinal.saturating_add(1));
         }
     }
 
@@ -317,6 +353,8 @@ impl Meter {
                 let flow = self.flows.get(slot);
                 if flow.start == start {
                     ordinal = flow.ordinal.saturating_add(1);
+                } else if start < flow.start {
+                    ordinal = self.next_ordinal((start, packet.key), true);
                 }
                 slot
             }
@@ -326,7 +364,7 @@ impl Meter {
         let wanted = (packet.captured as usize).min(usize::from(self.config.max_payload));
         let payload = packet.payload_at.slice(block, side, wanted);
         let flow = self.flows.get_mut(slot);
-        flow.begin(packet, Some(true), macs);
+        flow.begin(packet, Some(true), macs, self.steps_back);
         flow.ordinal = ordinal;
         flow.add(packet, &[], &mut self.samples);
         let mut record = flow.record(EndReason::Active, &mut self.samples);
@@ -341,6 +379,11 @@ impl Meter {
     /// In which tick a flow is handed over depends on its own packets and the ticks alone.
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<FlowRecord>) {
         let now_secs = now.as_secs();
+        if now < self.now {
+            self.steps_back = self.steps_back.saturating_add(1);
+            self.namesakes.clear();
+        }
+        self.now = now;
         if self.wheel.is_ahead_of(now_secs) {
             self.step_back(now_secs);
         }
@@ -351,9 +394,10 @@ impl Meter {
             }
             self.wheel.recycle(self.wheel.cursor() - 1, entries);
         }
-        if now.micros_since(self.brief_cleared).saturating_abs() > 2_000_000 {
-            self.brief.clear();
-            self.brief_cleared = now;
+        if !self.namesakes.is_empty() {
+            // What lies further back than the idle timeout is a step of the clock, which numbers flows by itself.
+            let from = now.plus_micros(-self.config.idle_timeout_us.max(NAMESAKE_US));
+            self.namesakes = self.namesakes.split_off(&(from, FlowKey::default()));
         }
     }
 
@@ -414,7 +458,7 @@ impl Meter {
             if flow.serial == serial && flow.last == last {
                 let reason =
                     if flow.is_closed() { flow.closed_reason() } else { EndReason::Resource };
-                self.note_brief(slot);
+                self.note_early_end(slot);
                 self.end(slot, reason, out);
                 return;
             }

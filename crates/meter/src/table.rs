@@ -41,6 +41,12 @@ impl Table {
         }
     }
 
+    /// The entry at the hash's place, whatever it is: loads that wait for nothing, before [`Self::guess`] branches on them.
+    #[inline(always)]
+    pub(crate) fn warm(&self, hash: u64) -> u64 {
+        self.entries[hash as u32 as usize & self.mask]
+    }
+
     /// The first slot with this hash, or [`NONE`]: a guess, to be checked.
     #[inline(always)]
     pub(crate) fn guess(&self, hash: u64) -> u32 {

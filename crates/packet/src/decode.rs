@@ -40,7 +40,7 @@ pub enum UdpUniflow {
 pub struct DecodeConfig {
     /// Outer or inner packet of tunnels.
     pub tunnels: Tunnels,
-    /// The VLAN id is part of the flow key.
+    /// The VLAN id is part of the flow key: of stacked tags the innermost, as YAF has it.
     pub vlan_key: bool,
     /// ICMP type and code are part of the flow key.
     pub icmp_key: bool,
@@ -102,7 +102,10 @@ pub(crate) struct Context {
     time: Timestamp,
     span_us: u32,
     packets: u32,
+    /// Outermost VLAN id, the record's.
     vlan: u16,
+    /// Innermost VLAN id, the key's if it has one.
+    inner_vlan: u16,
     mac_at: Place,
     /// Layers left.
     pub(crate) layers: u8,
@@ -164,6 +167,7 @@ impl Decoder {
             span_us: 0,
             packets: 1,
             vlan: 0,
+            inner_vlan: 0,
             mac_at: Place::NONE,
             layers: MAX_LAYERS,
         };
@@ -185,8 +189,11 @@ impl Decoder {
 
     /// Hands over all fragments that still wait.
     pub fn finish(&mut self, out: &mut PacketBatch) {
-        self.reassembly.drain();
-        self.hand_over(out);
+        // A datagram given up may hold a tunnelled fragment, which then waits in its turn; layers are limited, so it ends.
+        while !self.reassembly.is_empty() {
+            self.reassembly.drain();
+            self.hand_over(out);
+        }
     }
 
     #[cold]
@@ -268,6 +275,7 @@ impl Decoder {
                 // 802.1Q, 802.1ad, and the types that were used for stacked tags before it.
                 0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300 => {
                     let tag = array::<4>(data, at).ok_or(Ignored::LinkTruncated)?;
+                    context.inner_vlan = u16::from_be_bytes([tag[0], tag[1]]) & 0x0fff;
                     if context.vlan == 0 {
                         context.vlan = u16::from_be_bytes([tag[0], tag[1]]) & 0x0fff;
                     }
@@ -411,7 +419,7 @@ impl Decoder {
                 ends: ip.ends,
                 id: u32::from(u16::from_be_bytes([header[4], header[5]])),
                 protocol: header[9],
-                vlan: if self.config.vlan_key { context.vlan } else { 0 },
+                vlan: if self.config.vlan_key { context.inner_vlan } else { 0 },
             };
             let offset = u32::from(fragment & 0x1fff) * 8;
             self.fragment(
@@ -526,7 +534,7 @@ impl Decoder {
                         ends: ip.ends,
                         id: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
                         protocol: 0,
-                        vlan: if self.config.vlan_key { context.vlan } else { 0 },
+                        vlan: if self.config.vlan_key { context.inner_vlan } else { 0 },
                     };
                     self.fragment(key, header[0], offset, more, view, at + 8, ip, context, out);
                     return;
@@ -587,6 +595,8 @@ impl Decoder {
             time: context.time,
             octets: ip.octets,
             packets: context.packets,
+            vlan: context.vlan,
+            inner_vlan: context.inner_vlan,
             macs,
             ttl: ip.ttl,
             depth: context.layers,
@@ -631,6 +641,7 @@ impl Decoder {
             span_us: u32::try_from(span).unwrap_or(u32::MAX),
             packets: datagram.packets,
             vlan: datagram.vlan,
+            inner_vlan: datagram.inner_vlan,
             mac_at,
             layers: datagram.depth,
         };
@@ -772,7 +783,8 @@ impl Decoder {
     ) {
         let mut key_ports = transport.ports;
         if self.config.icmp_key && matches!(protocol, 1 | 58) {
-            key_ports = [0, u16::from_be_bytes(transport.icmp)];
+            // One number for both ends: an answer of the same type and code has the same key, as in YAF.
+            key_ports = [u16::from_be_bytes(transport.icmp); 2];
         }
         let (mut key, from_low) = match &ip.ends {
             Ends::V4(source, destination) => {
@@ -782,7 +794,7 @@ impl Decoder {
         };
         let mut from_low = from_low;
         if self.config.vlan_key {
-            key.set_vlan(context.vlan);
+            key.set_vlan(context.inner_vlan);
         }
         if protocol == 17 && self.is_uniflow(transport.ports) {
             key.set_one_way(from_low);

@@ -70,6 +70,8 @@ pub(crate) struct Fragment<'a> {
     pub(crate) time: Timestamp,
     pub(crate) octets: u32,
     pub(crate) packets: u32,
+    pub(crate) vlan: u16,
+    pub(crate) inner_vlan: u16,
     pub(crate) macs: Option<[u8; 12]>,
     pub(crate) ttl: u8,
     pub(crate) depth: u8,
@@ -91,6 +93,7 @@ pub(crate) struct Datagram {
     pub(crate) packets: u32,
     pub(crate) macs: Option<[u8; 12]>,
     pub(crate) vlan: u16,
+    pub(crate) inner_vlan: u16,
     pub(crate) ttl: u8,
     pub(crate) depth: u8,
     pub(crate) complete: bool,
@@ -146,6 +149,10 @@ impl Reassembly {
             findings: Vec::new(),
             config,
         }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 
     pub(crate) fn disabled(&self) -> bool {
@@ -263,7 +270,8 @@ impl Partial {
                 octets: 0,
                 packets: 0,
                 macs: fragment.macs,
-                vlan: fragment.key.vlan,
+                vlan: fragment.vlan,
+                inner_vlan: fragment.inner_vlan,
                 ttl: fragment.ttl,
                 depth: fragment.depth,
                 complete: false,
