@@ -6,7 +6,7 @@ use rockfish_probe::pipeline::*;
 use std::sync::atomic::AtomicBool;
 struct Null(u64);
 impl RecordSink for Null {
-    fn push(&mut self, records: &[FlowRecord]) -> anyhow::Result<()> {
+    fn push(&mut self, records: Vec<FlowRecord>) -> anyhow::Result<()> {
         self.0 += records.len() as u64;
         Ok(())
     }

@@ -1,2 +1,7 @@
-//! rockfish_probe.
-fn main() {}
+//! rockfish_probe: packets to flow records.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rockfish_probe::main()
+}

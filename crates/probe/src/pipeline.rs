@@ -46,7 +46,7 @@ pub trait RecordSink: Send {
     ///
     /// # Errors
     /// They cannot be written; the pipeline stops with this error.
-    fn push(&mut self, records: &[FlowRecord]) -> anyhow::Result<()>;
+    fn push(&mut self, records: Vec<FlowRecord>) -> anyhow::Result<()>;
 
     /// The epoch is complete. `clock` is the capture's time.
     ///
@@ -202,8 +202,8 @@ enum Order {
 
 /// What a meter hands to the collector.
 enum Handed {
-    /// What it has to say about one block: its records, how many of them came before each of the block's ticks.
-    Block { records: Vec<FlowRecord>, ticks: Vec<(usize, Timestamp)> },
+    /// What it has to say about one block: the records up to each of the block's ticks, and those after the last.
+    Block { epochs: Vec<(Vec<FlowRecord>, Timestamp)>, rest: Vec<FlowRecord> },
     /// Open flows that began in this second.
     Open { second: i64, records: Vec<FlowRecord> },
 }
@@ -400,20 +400,20 @@ impl MeterThread {
         self.meter.counters()
     }
 
-    fn block(&mut self, work: &Work, select: &[u32]) -> Handed {
-        let mut records = Vec::new();
-        let mut ticks = Vec::with_capacity(work.ticks.len());
-        let mut rest = select;
+    fn block(&mut self, work: &Work, mut select: &[u32]) -> Handed {
+        let mut epochs = Vec::with_capacity(work.ticks.len());
         for tick in &work.ticks {
-            let (before, after) =
-                rest.split_at(rest.partition_point(|index| *index < tick.before_packet));
-            rest = after;
+            let before = select.partition_point(|index| *index < tick.before_packet);
+            let (before, after) = select.split_at(before);
+            select = after;
+            let mut records = Vec::new();
             self.meter.process(&work.batch, &work.block.data, before, &mut records);
             self.meter.tick(tick.clock, &mut records);
-            ticks.push((records.len(), tick.clock));
+            epochs.push((records, tick.clock));
         }
-        self.meter.process(&work.batch, &work.block.data, rest, &mut records);
-        Handed::Block { records, ticks }
+        let mut rest = Vec::new();
+        self.meter.process(&work.batch, &work.block.data, select, &mut rest);
+        Handed::Block { epochs, rest }
     }
 
     fn drain(&mut self, reason: EndReason) -> Result<(), Gone> {
@@ -431,41 +431,44 @@ impl MeterThread {
 fn collect<S: RecordSink>(meters: &[Receiver<Handed>], mut sink: S) -> anyhow::Result<S> {
     let mut clock = Timestamp::ZERO;
     let mut heads: Vec<Option<(i64, Vec<FlowRecord>)>>;
-    'blocks: loop {
+    loop {
         let mut blocks = Vec::with_capacity(meters.len());
         heads = Vec::with_capacity(meters.len());
         for meter in meters {
             match meter.recv() {
-                Ok(Handed::Block { records, ticks }) => blocks.push((records, ticks)),
+                Ok(Handed::Block { epochs, rest }) => blocks.push((epochs.into_iter(), rest)),
                 Ok(Handed::Open { second, records }) => heads.push(Some((second, records))),
                 Err(_) => heads.push(None),
             }
         }
         // All meters send one message for each block: either all are still at it or none is.
-        let Some((_, ticks)) = blocks.first() else { break 'blocks };
-        let count = ticks.len();
-        let mut from = vec![0; blocks.len()];
-        for tick in 0..count {
-            for ((records, ticks), from) in blocks.iter().zip(&mut from) {
-                let (until, now) = ticks[tick];
-                sink.push(&records[*from..until])?;
-                *from = until;
-                clock = now;
-            }
-            sink.end_epoch(clock)?;
-        }
-        for ((records, _), from) in blocks.iter().zip(from) {
-            sink.push(&records[from..])?;
+        if blocks.is_empty() {
+            break;
         }
         if !heads.is_empty() {
             anyhow::bail!("a meter stopped before the others");
+        }
+        'epochs: loop {
+            let mut ended = false;
+            for (epochs, _) in &mut blocks {
+                let Some((records, now)) = epochs.next() else { break 'epochs };
+                push(&mut sink, records)?;
+                clock = now;
+                ended = true;
+            }
+            if ended {
+                sink.end_epoch(clock)?;
+            }
+        }
+        for (_, rest) in blocks {
+            push(&mut sink, rest)?;
         }
     }
     sink.end_epoch(clock)?;
     while let Some(second) = heads.iter().flatten().map(|(second, _)| *second).min() {
         for (head, meter) in heads.iter_mut().zip(meters) {
             if let Some((_, records)) = head.take_if(|(head, _)| *head == second) {
-                sink.push(&records)?;
+                sink.push(records)?;
                 *head = match meter.recv() {
                     Ok(Handed::Open { second, records }) => Some((second, records)),
                     _ => None,
@@ -475,4 +478,44 @@ fn collect<S: RecordSink>(meters: &[Receiver<Handed>], mut sink: S) -> anyhow::R
         sink.end_epoch(clock)?;
     }
     Ok(sink)
+}
+
+fn push(sink: &mut impl RecordSink, records: Vec<FlowRecord>) -> anyhow::Result<()> {
+    if records.is_empty() { Ok(()) } else { sink.push(records) }
+}
+
+/// Meters a capture and returns its records in order of (start, end), for tests and tools.
+///
+/// `source` is what [`CaptureFiles::open`](rockfish_capture::CaptureFiles::open) takes.
+///
+/// # Errors
+/// The source cannot be opened or read.
+pub fn meter_file(
+    source: &str,
+    config: &PipelineConfig,
+) -> anyhow::Result<(Vec<FlowRecord>, Totals)> {
+    struct Collected(Vec<FlowRecord>);
+    impl RecordSink for Collected {
+        fn push(&mut self, mut records: Vec<FlowRecord>) -> anyhow::Result<()> {
+            self.0.append(&mut records);
+            Ok(())
+        }
+        fn end_epoch(&mut self, _: Timestamp) -> anyhow::Result<()> {
+            Ok(())
+        }
+    }
+    struct Silent;
+    impl Observer for Silent {
+        fn block(&mut self, _: &Totals) {}
+        fn warning(&mut self, _: &Warning) {}
+        fn failed(&mut self, error: CaptureError) -> anyhow::Result<()> {
+            Err(error.into())
+        }
+    }
+    let mut source = rockfish_capture::CaptureFiles::open(source)?;
+    let never = AtomicBool::new(false);
+    let (totals, Collected(mut records)) =
+        run(&mut source, None, config, Collected(Vec::new()), &never, &mut Silent)?;
+    records.sort_by_key(|record| (record.start, record.end));
+    Ok((records, totals))
 }

@@ -1,0 +1,328 @@
+//! The configuration file: every key with its type, default, range and flag.
+//!
+//! This is the one table of keys. The file's layer, the environment variables, `--dump-config` and `docs/config.md` come
+//! from it.
+
+use clap::ValueEnum;
+use rockfish_app::logging::LogFormat;
+use rockfish_app::{Secret, choice_values, section};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How packets are taken from an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LiveType {
+    /// libpcap
+    Pcap,
+    /// AF_PACKET with TPACKET_V3 (Linux)
+    Afpacket,
+    /// netmap (FreeBSD)
+    Netmap,
+    /// Ring buffer of an FMADIO appliance
+    Fmadio,
+}
+
+/// How AF_PACKET spreads packets over the processes of a fanout group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum FanoutMode {
+    /// By flow hash
+    Hash,
+    /// Round robin
+    Lb,
+    /// By the CPU that received the packet
+    Cpu,
+    /// Fill one socket, then the next
+    Rollover,
+    /// At random
+    Random,
+}
+
+/// Which columns the Parquet files have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ParquetSchema {
+    /// Version 1: 44 fields, 54 from the Basic tier
+    Simple,
+    /// Version 2: 60 fields, from the Professional tier
+    Extended,
+}
+
+/// Which headers of a tunnelled packet make its flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Tunnels {
+    /// The tunnel's own: a tunnel is one flow
+    Outer,
+    /// The innermost: tunnels are opened
+    Inner,
+}
+
+/// When the progress bar is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Progress {
+    /// If standard error is a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+choice_values!(LiveType, FanoutMode, ParquetSchema, Tunnels, Progress);
+
+/// Longest time that a key takes, in seconds: 136 years, which still counts in microseconds.
+const LONGEST_SECS: u64 = u32::MAX as u64;
+
+section! {
+    /// Keys outside sections.
+    pub struct Config, layer ConfigLayer {
+        /// Worker threads that packets are spread over. 0: one for each core. The records do not depend on it.
+        workers: u64 = 0, range 0..=1024, flag "workers";
+        /// End with status 3 if anything was lost: a capture cut in the middle of a packet, for one.
+        strict: bool = false, flag "strict";
+    }
+    sections {
+        license: License, layer LicenseLayer;
+        input: Input, layer InputLayer;
+        flow: Flow, layer FlowLayer;
+        ndpi: Ndpi, layer NdpiLayer;
+        fragment: Fragment, layer FragmentLayer;
+        output: Output, layer OutputLayer;
+        afpacket: Afpacket, layer AfpacketLayer;
+        netmap: Netmap, layer NetmapLayer;
+        fmadio: Fmadio, layer FmadioLayer;
+        s3: S3, layer S3Layer;
+        geoip: Geoip, layer GeoipLayer;
+        ip_reputation: IpReputation, layer IpReputationLayer;
+        threat_intel: ThreatIntel, layer ThreatIntelLayer;
+    }
+}
+
+section! {
+    /// The licence, which opens the tiers above Community. This build reads none: a path here is refused.
+    pub struct License, layer LicenseLayer {
+        /// Licence file: JSON with an Ed25519 signature.
+        path: PathBuf, flag "license";
+    }
+}
+
+section! {
+    /// Where packets come from.
+    pub struct Input, layer InputLayer {
+        /// Capture file, folder of capture files, glob pattern, `-` for standard input, or the name of an interface.
+        /// Required. This build reads captures only: an interface is refused.
+        source: String, flag "source";
+        /// How packets are taken from an interface. Of no meaning when `source` is a capture.
+        live_type: LiveType = LiveType::Pcap, flag "live";
+        /// Only packets that match this expression, in libpcap's language.
+        filter: String, flag "filter";
+        /// Octets of each packet that are looked at.
+        snaplen: u32 = 65535, range 1..=262_144, flag "snaplen";
+        /// Do not put the interface into promiscuous mode.
+        promisc_off: bool = false, flag "promisc-off";
+    }
+}
+
+section! {
+    /// How packets become flows.
+    pub struct Flow, layer FlowLayer {
+        /// Seconds without a packet after which a flow ends. May be longer than `active_timeout`.
+        idle_timeout: u64 = 300, range 1..=LONGEST_SECS, flag "idle-timeout";
+        /// Seconds after which a flow is written although it goes on.
+        active_timeout: u64 = 1800, range 1..=LONGEST_SECS, flag "active-timeout";
+        /// Most flows held at a time; beyond it the longest idle one is written. 0: no limit.
+        max_flows: u64 = 0, flag "max-flows";
+        /// Payload octets of each direction that entropy is taken of. Never bounds protocol detection.
+        max_payload: u32 = 500, range 0..=65_535, flag "max-payload";
+        /// UDP port whose flows are written a packet each. 0: none. 1: all UDP flows.
+        udp_uniflow_port: u32 = 0, range 0..=65_535, flag "udp-uniflow";
+        /// Record the MAC addresses.
+        mac: bool = true, flag "no-mac";
+        /// Make the VLAN id part of the flow key.
+        vlan_key: bool = false, flag "vlan-key";
+        /// Make ICMP type and code part of the flow key.
+        icmp_key: bool = false, flag "icmp-key";
+        /// Seconds for which an ended TCP flow takes in late packets of the same key. 0: a late packet opens a flow.
+        tcp_linger: f64 = 2.0, range 0.0..=86_400.0, flag "tcp-linger";
+        /// Which headers of a tunnelled packet make its flow.
+        tunnels: Tunnels = Tunnels::Outer, flag "tunnels";
+    }
+}
+
+section! {
+    /// Application detection by nDPI. This build has none: `enabled` is refused.
+    pub struct Ndpi, layer NdpiLayer {
+        /// Name the application of each flow.
+        enabled: bool = false, flag "ndpi";
+        /// File of further protocol definitions.
+        protocol_file: PathBuf;
+        /// File of further category definitions.
+        categories_file: PathBuf;
+    }
+}
+
+section! {
+    /// Reassembly of IP fragments.
+    pub struct Fragment, layer FragmentLayer {
+        /// Do not reassemble fragments.
+        disabled: bool = false, flag "no-frag";
+        /// Most datagrams in reassembly at a time.
+        max_tables: u64 = 1024, range 1..=1_048_576, flag "max-frag-tables";
+        /// Seconds after which an incomplete datagram is given up.
+        timeout: u64 = 30, range 1..=LONGEST_SECS, flag "frag-timeout";
+        /// Most octets held for reassembly.
+        max_bytes: u64 = 67_108_864, range 65_536.., flag "frag-max-bytes";
+    }
+}
+
+section! {
+    /// What is written, and what is said meanwhile.
+    pub struct Output, layer OutputLayer {
+        /// Folder for Parquet files. Required, unless `json` is given.
+        parquet_dir: PathBuf, flag "parquet-dir";
+        /// Most flows in a file before the next is begun.
+        parquet_batch_size: u64 = 1_000_000, range 1.., flag "parquet-batch-size";
+        /// First word of the file names: `rockfish-v1-20260131-120000.parquet`.
+        parquet_file_prefix: String = "rockfish".to_owned(), flag "parquet-prefix";
+        /// Columns: `simple` (44 fields, 54 from the Basic tier) or `extended` (60 fields, needs the Professional tier).
+        parquet_schema: ParquetSchema = ParquetSchema::Simple, flag "parquet-schema";
+        /// Rows in a row group.
+        row_group_size: u64 = 122_880, range 1.., flag "row-group-size";
+        /// Zstandard level of the columns; without it the writer chooses.
+        compression_level: i32, range 1..=22, flag "compression-level";
+        /// Name of the observation domain. Another than the default needs the Basic tier: without a licence the default
+        /// is written, with a warning.
+        observation: String = "gnat".to_owned(), flag "observation";
+        /// Begin a new file at each day boundary (UTC).
+        hive_boundary_flush: bool = false, flag "hive-boundary-flush";
+        /// Put files into folders `v1/year=YYYY/month=MM/day=DD/`.
+        hive_partitioning: bool = false, flag "hive-partitioning";
+        /// Seconds of capture time after which a new file is begun. 0: never.
+        rotate_interval: u64 = 0, range 0..=LONGEST_SECS, flag "rotate-interval";
+        /// File for flows as JSON, an object a line with IPFIX names; `-` for standard output.
+        json: PathBuf, flag "json";
+        /// Print statistics at the end.
+        stats: bool = false, flag "stats";
+        /// Seconds between statistics on the way. 0: none.
+        stats_interval: u64 = 0, range 0..=LONGEST_SECS, flag "stats-interval";
+        /// When the progress bar is shown.
+        progress: Progress = Progress::Auto, flag "progress";
+        /// How much is logged: 0 warnings, 1 information, 2 debugging, 3 everything. Each `-v` adds one.
+        verbose: u32 = 1, range 0..=3;
+        /// Log file; a new one is begun each day, with the date in its name.
+        log_file: PathBuf, flag "log-file";
+        /// Shape of log lines.
+        log_format: LogFormat = LogFormat::Text, flag "log-format";
+    }
+}
+
+section! {
+    /// AF_PACKET capture (Linux). Of no meaning in this build, which does not capture from interfaces.
+    pub struct Afpacket, layer AfpacketLayer {
+        /// Octets of a block of the ring buffer.
+        block_size: u64 = 2_097_152, range 4096..=1_073_741_824, flag "afp-block-size";
+        /// Blocks of the ring buffer.
+        block_count: u64 = 64, range 1..=65_536, flag "afp-block-count";
+        /// Fanout group that shares the interface's packets. 0: none.
+        fanout_group: u32 = 0, range 0..=65_535, flag "afp-fanout-group";
+        /// How the group shares them.
+        fanout_mode: FanoutMode = FanoutMode::Hash, flag "afp-fanout-mode";
+    }
+}
+
+section! {
+    /// Netmap capture (FreeBSD). Of no meaning in this build, which does not capture from interfaces.
+    pub struct Netmap, layer NetmapLayer {
+        /// Slots of a receive ring; without it the driver chooses.
+        rx_slots: u32, range 1..=1_048_576;
+        /// Slots of a transmit ring; without it the driver chooses.
+        tx_slots: u32, range 1..=1_048_576;
+        /// Milliseconds to wait for packets.
+        poll_timeout: u32 = 1000, range 1..=3_600_000;
+        /// Read the host stack's rings as well.
+        host_rings: bool = false;
+    }
+}
+
+section! {
+    /// Capture on an FMADIO appliance. Of no meaning in this build, which does not capture from interfaces.
+    pub struct Fmadio, layer FmadioLayer {
+        /// Ring buffer to read.
+        ring_path: PathBuf;
+        /// Take packets with a wrong frame check sequence as well.
+        include_fcs_errors: bool = false;
+    }
+}
+
+section! {
+    /// Upload to S3-compatible storage. This build has none: a bucket is refused.
+    pub struct S3, layer S3Layer {
+        /// Bucket.
+        bucket: String, flag "s3-bucket";
+        /// What keys begin with.
+        prefix: String, flag "s3-prefix";
+        /// Region. Required with a bucket.
+        region: String, flag "s3-region";
+        /// Endpoint other than Amazon's.
+        endpoint: String, flag "s3-endpoint";
+        /// Put the bucket into the path of URLs, not into the host name.
+        force_path_style: bool = false, flag "s3-force-path-style";
+        /// Put `v1/year=YYYY/month=MM/day=DD/` into keys.
+        hive_partitioning: bool = false, flag "s3-hive-partitioning";
+        /// Delete a local file once it is uploaded.
+        delete_after_upload: bool = false, flag "s3-delete-after-upload";
+        /// Merge the files of a minute before the upload.
+        aggregate: bool = false;
+        /// Minutes to wait for further files before they are merged.
+        aggregate_hold_minutes: u64 = 1, range 1..=1440;
+    }
+}
+
+section! {
+    /// Places and networks from MaxMind databases. This build has none: a database is refused.
+    pub struct Geoip, layer GeoipLayer {
+        /// Database of countries.
+        country_db: PathBuf;
+        /// Database of cities.
+        city_db: PathBuf;
+        /// Database of autonomous systems.
+        asn_db: PathBuf;
+    }
+}
+
+section! {
+    /// Reputation of addresses, asked of AbuseIPDB. This build has none: `enabled` is refused.
+    pub struct IpReputation, layer IpReputationLayer {
+        /// Ask for the reputation of both addresses of each flow. Excludes `threat_intel.enabled`.
+        enabled: bool = false;
+        /// Key for AbuseIPDB. Required if enabled.
+        api_key: Secret;
+        /// Folder for the results; without it `ip_reputation` in `output.parquet_dir`.
+        output_dir: PathBuf;
+        /// Hours for which an answer is kept.
+        cache_ttl_hours: u64 = 24, range 1..=8760;
+        /// Oldest report asked for, in days.
+        max_age_in_days: u32 = 90, range 1..=365;
+        /// Upload the results.
+        s3_upload: bool = false;
+    }
+}
+
+section! {
+    /// Reputation of addresses, asked of a server such as rockfish_intel. This build has none: `enabled` is refused.
+    pub struct ThreatIntel, layer ThreatIntelLayer {
+        /// Ask for the reputation of both addresses of each flow. Excludes `ip_reputation.enabled`.
+        enabled: bool = false;
+        /// Where the server is. Required if enabled.
+        endpoint_url: String;
+        /// Token for the server. Required if enabled.
+        api_token: Secret;
+        /// Addresses in one request.
+        batch_size: u64 = 100, range 1..=10_000;
+        /// Seconds to wait for an answer.
+        timeout_seconds: u64 = 10, range 1..=3600;
+    }
+}

@@ -1,0 +1,149 @@
+//! Where the probe's records go: Parquet files, JSON lines, or both.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use rockfish_app::signals::Signals;
+use rockfish_flow::{FlowRecord, Timestamp};
+use rockfish_parquet::{ParquetWriter, Summary, WriterConfig};
+use rockfish_schema::{JsonWriter, Tier};
+
+use crate::pipeline::RecordSink;
+use crate::settings::{JsonTarget, OutputSettings};
+
+/// The probe's outputs.
+pub(crate) struct Outputs {
+    parquet: Option<ParquetWriter>,
+    json: Option<JsonLines>,
+    signals: Signals,
+}
+
+impl Outputs {
+    /// Opens what the settings ask for.
+    pub(crate) fn open(
+        settings: &OutputSettings,
+        threads: usize,
+        signals: Signals,
+    ) -> anyhow::Result<Self> {
+        let parquet = match &settings.parquet_dir {
+            Some(dir) => {
+                Some(ParquetWriter::create(writer_config(dir.clone(), settings, threads))?)
+            }
+            None => None,
+        };
+        let json = match &settings.json {
+            Some(target) => Some(JsonLines::open(target, &settings.observation)?),
+            None => None,
+        };
+        Ok(Self { parquet, json, signals })
+    }
+
+    /// Writes what is left; the Parquet files that were made.
+    pub(crate) fn finish(self) -> anyhow::Result<Option<Summary>> {
+        if let Some(json) = self.json {
+            json.finish()?;
+        }
+        Ok(self.parquet.map(ParquetWriter::finish).transpose()?)
+    }
+}
+
+fn writer_config(dir: PathBuf, settings: &OutputSettings, threads: usize) -> WriterConfig {
+    let defaults = WriterConfig::default();
+    WriterConfig {
+        dir,
+        prefix: settings.prefix.clone(),
+        tier: Tier::Community,
+        observation: settings.observation.clone(),
+        batch_size: settings.batch_size,
+        row_group_size: settings.row_group_size,
+        rotate_interval: settings.rotate_interval.map(|interval| interval.as_secs()),
+        hive_boundary_flush: settings.hive_boundary_flush,
+        hive_partitioning: settings.hive_partitioning,
+        zstd_level: settings.compression_level.unwrap_or(defaults.zstd_level),
+        producer: concat!("rockfish_probe ", env!("CARGO_PKG_VERSION")).to_owned(),
+        threads,
+        ..defaults
+    }
+}
+
+impl RecordSink for Outputs {
+    fn push(&mut self, records: Vec<FlowRecord>) -> anyhow::Result<()> {
+        if let Some(json) = &mut self.json {
+            json.pending.extend_from_slice(&records);
+        }
+        if let Some(parquet) = &mut self.parquet {
+            parquet.push(records)?;
+        }
+        Ok(())
+    }
+
+    fn end_epoch(&mut self, clock: Timestamp) -> anyhow::Result<()> {
+        if let Some(json) = &mut self.json {
+            json.write_pending()?;
+        }
+        if let Some(parquet) = &mut self.parquet {
+            parquet.end_epoch(clock)?;
+            if self.signals.take_rotate() {
+                parquet.rotate_now()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Flows as JSON, one a line, epoch by epoch in order of their start.
+struct JsonLines {
+    writer: JsonWriter,
+    out: Box<dyn Write + Send>,
+    name: String,
+    pending: Vec<FlowRecord>,
+    line: Vec<u8>,
+}
+
+impl JsonLines {
+    fn open(target: &JsonTarget, observation: &str) -> anyhow::Result<Self> {
+        let (out, name): (Box<dyn Write + Send>, _) = match target {
+            JsonTarget::Stdout => (Box::new(rockfish_app::stdout()), "standard output".to_owned()),
+            JsonTarget::File(path) => {
+                let file = File::create(path)
+                    .with_context(|| format!("cannot create {}", path.display()))?;
+                (Box::new(file), path.display().to_string())
+            }
+        };
+        Ok(Self {
+            writer: JsonWriter::new(Tier::Community, &[], observation),
+            out: Box::new(BufWriter::with_capacity(1 << 16, out)),
+            name,
+            pending: Vec::new(),
+            line: Vec::new(),
+        })
+    }
+
+    fn write_pending(&mut self) -> anyhow::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        // The order in which the meters handed them over is chance; this one is not.
+        self.pending.sort_unstable_by_key(|record| {
+            let ends =
+                (record.source, record.destination, record.source_port, record.destination_port);
+            (record.start, record.end, record.protocol, record.key_vlan, ends, record.ordinal)
+        });
+        for record in self.pending.drain(..) {
+            self.line.clear();
+            self.writer.write(&record, &mut self.line);
+            self.out
+                .write_all(&self.line)
+                .with_context(|| format!("cannot write to {}", self.name))?;
+        }
+        // Whoever reads along sees each second of the capture when it is over.
+        self.out.flush().with_context(|| format!("cannot write to {}", self.name))
+    }
+
+    fn finish(mut self) -> anyhow::Result<()> {
+        self.write_pending()?;
+        self.out.flush().with_context(|| format!("cannot write to {}", self.name))
+    }
+}
