@@ -89,7 +89,7 @@ never\t'Never'"
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l license -d 'Licence file (not in this build) [env: ROCKFISH_LICENSE_PATH]' -r -F
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l dump-config -d 'Print the effective configuration as YAML, secrets masked, and exit'
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l test-s3 -d 'Test S3 connectivity and exit (not in this build)'
-complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -s v -l verbose -d 'Say more: each adds a step to output.verbose (info, then debug, then trace)'
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -s v -l verbose -d 'Say more: -v information, -vv debugging, -vvv everything; never less than output.verbose'
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -s q -l quiet -d 'Say errors only'
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -s V -l version -d 'Print version'
@@ -161,7 +161,7 @@ never\t'Never'"
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l license -d 'Licence file (not in this build) [env: ROCKFISH_LICENSE_PATH]' -r -F
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l dump-config -d 'Print the effective configuration as YAML, secrets masked, and exit'
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l test-s3 -d 'Test S3 connectivity and exit (not in this build)'
-complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -s v -l verbose -d 'Say more: each adds a step to output.verbose (info, then debug, then trace)'
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -s v -l verbose -d 'Say more: -v information, -vv debugging, -vvv everything; never less than output.verbose'
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -s q -l quiet -d 'Say errors only'
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -s h -l help -d 'Print help'
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand completions" -s h -l help -d 'Print help'

@@ -16,7 +16,7 @@ pub const LOGGING_HEADING: &str = "Logging Options";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = LOGGING_HEADING)]
 pub struct LoggingOptions {
-    /// Say more: each adds a step to output.verbose (info, then debug, then trace)
+    /// Say more: -v information, -vv debugging, -vvv everything; never less than output.verbose
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 

@@ -39,12 +39,12 @@ pub enum Level {
 }
 
 impl Level {
-    /// From the configured `verbose` (0 warnings, 1 info, 2 debug, 3 trace), the number of `-v` given, and `-q`.
+    /// From the configured `verbose` (0 warnings, 1 info, 2 debug, 3 trace), the number of `-v` given (1 info, 2 debug, 3 trace), whichever is more, and `-q`.
     pub fn new(verbose: u8, more: u8, quiet: bool) -> Self {
         if quiet {
             return Self::Error;
         }
-        match verbose.saturating_add(more) {
+        match verbose.max(more) {
             0 => Self::Warn,
             1 => Self::Info,
             2 => Self::Debug,
@@ -241,8 +241,10 @@ mod tests {
         for (verbose, more, quiet, expected) in [
             (0, 0, false, Level::Warn),
             (1, 0, false, Level::Info),
-            (1, 1, false, Level::Debug),
-            (1, 2, false, Level::Trace),
+            (1, 1, false, Level::Info),
+            (1, 2, false, Level::Debug),
+            (1, 3, false, Level::Trace),
+            (2, 1, false, Level::Debug),
             (0, 1, false, Level::Info),
             (3, u8::MAX, false, Level::Trace),
             (3, 2, true, Level::Error),

@@ -210,7 +210,7 @@ section! {
         stats_interval: u64 = 0, range 0..=LONGEST_SECS, flag "stats-interval";
         /// When the progress bar is shown.
         progress: Progress = Progress::Auto, flag "progress";
-        /// How much is logged: 0 warnings, 1 information, 2 debugging, 3 everything. Each `-v` adds one.
+        /// How much is logged: 0 warnings, 1 information, 2 debugging, 3 everything. `-v`, `-vv`, `-vvv` are 1, 2, 3, where that is more.
         verbose: u32 = 1, range 0..=3;
         /// Log file; a new one is begun each day, with the date in its name.
         log_file: PathBuf, flag "log-file";
