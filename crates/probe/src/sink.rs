@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use rockfish_app::signals::Signals;
+use rockfish_app::{Exit, ResultExt};
 use rockfish_flow::{FlowRecord, Timestamp};
-use rockfish_parquet::{ParquetWriter, Summary, WriterConfig};
+use rockfish_parquet::{ParquetWriter, Summary, WriteError, WriterConfig};
 use rockfish_schema::{JsonWriter, Tier};
 
 use crate::pipeline::RecordSink;
@@ -28,9 +29,7 @@ impl Outputs {
         signals: Signals,
     ) -> anyhow::Result<Self> {
         let parquet = match &settings.parquet_dir {
-            Some(dir) => {
-                Some(ParquetWriter::create(writer_config(dir.clone(), settings, threads))?)
-            }
+            Some(dir) => Some(create_writer(writer_config(dir.clone(), settings, threads))?),
             None => None,
         };
         let json = match &settings.json {
@@ -46,6 +45,14 @@ impl Outputs {
             json.finish()?;
         }
         Ok(self.parquet.map(ParquetWriter::finish).transpose()?)
+    }
+}
+
+fn create_writer(config: WriterConfig) -> anyhow::Result<ParquetWriter> {
+    match ParquetWriter::create(config) {
+        // Values that do not go together are the person's to mend, not the system's.
+        Err(error @ WriteError::Setting { .. }) => Err(error).exit(Exit::Usage),
+        result => Ok(result?),
     }
 }
 

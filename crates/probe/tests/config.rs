@@ -184,8 +184,9 @@ fn values_become_what_the_pipeline_takes() {
     assert_eq!(with("--compression-level 22").output.compression_level, Some(22));
     assert_eq!(with("--max-payload 65535").flow.max_payload, 65535);
     assert_eq!(with("--progress never").output.progress, Progress::Never);
-    assert_eq!(with("-v").logging.level, Level::Debug);
-    assert_eq!(with("-vv").logging.level, Level::Trace);
+    assert_eq!(with("-v").logging.level, Level::Info);
+    assert_eq!(with("-vv").logging.level, Level::Debug);
+    assert_eq!(with("-vvv").logging.level, Level::Trace);
     assert_eq!(with("-q").logging.level, Level::Error);
     assert_eq!(with("--log-format json").logging.format, LogFormat::Json);
     assert_eq!(with("--log-file a.log").logging.file, Some(PathBuf::from("a.log")));
@@ -208,7 +209,7 @@ fn options_stand_on_both_sides_of_validate() {
         .resolve(&format!("-v --idle-timeout 5 --workers 2 validate {LEAST} --idle-timeout 6 -v"))
         .unwrap();
     assert_eq!(settings.flow.idle_timeout.as_secs(), 6);
-    assert_eq!((settings.workers.get(), settings.logging.level), (2, Level::Trace));
+    assert_eq!((settings.workers.get(), settings.logging.level), (2, Level::Debug));
 }
 
 #[test]
