@@ -8,17 +8,20 @@
 pub(crate) type Entry = (u32, u32);
 
 const SECONDS: usize = 1 << 12;
+const WORDS: usize = SECONDS / 64;
 
 #[derive(Debug)]
 pub(crate) struct Wheel {
     slots: Vec<Vec<Entry>>,
+    /// A bit for each slot that has entries: a clock that jumps passes over the others sixty-four at a time.
+    occupied: [u64; WORDS],
     /// The first second that has not been looked at; `None` before the first tick.
     cursor: Option<i64>,
 }
 
 impl Wheel {
     pub(crate) fn new() -> Self {
-        Self { slots: vec![Vec::new(); SECONDS], cursor: None }
+        Self { slots: vec![Vec::new(); SECONDS], occupied: [0; WORDS], cursor: None }
     }
 
     /// Enters a flow for the second of its deadline; one that is too far ahead comes up for a look before.
@@ -26,7 +29,9 @@ impl Wheel {
     pub(crate) fn arm(&mut self, deadline_secs: i64, entry: Entry) {
         let cursor = *self.cursor.get_or_insert(deadline_secs);
         let second = deadline_secs.clamp(cursor, cursor.saturating_add(SECONDS as i64 - 1));
-        self.slots[second as usize & (SECONDS - 1)].push(entry);
+        let slot = second as usize & (SECONDS - 1);
+        self.slots[slot].push(entry);
+        self.occupied[slot / 64] |= 1 << (slot % 64);
     }
 
     /// Starts at this second, if it has not started.
@@ -36,17 +41,42 @@ impl Wheel {
 
     /// Takes the entries of the next second before `now_secs`, if there is one with entries.
     pub(crate) fn next_before(&mut self, now_secs: i64) -> Option<Vec<Entry>> {
-        let cursor = self.cursor.as_mut()?;
-        let behind = now_secs.saturating_sub(*cursor);
+        let cursor = self.cursor?;
+        let behind = now_secs.saturating_sub(cursor);
+        if behind <= 0 {
+            return None;
+        }
         // One round visits every slot there is.
-        for _ in 0..behind.clamp(0, SECONDS as i64) {
-            let slot = &mut self.slots[*cursor as usize & (SECONDS - 1)];
-            *cursor += 1;
-            if !slot.is_empty() {
-                return Some(std::mem::take(slot));
+        match self.distance(cursor as usize & (SECONDS - 1)) {
+            Some(distance) if (distance as i64) < behind => {
+                let second = cursor.saturating_add(distance as i64);
+                let slot = second as usize & (SECONDS - 1);
+                self.cursor = Some(second.saturating_add(1));
+                self.occupied[slot / 64] &= !(1 << (slot % 64));
+                Some(std::mem::take(&mut self.slots[slot]))
+            }
+            _ => {
+                self.cursor = Some(now_secs);
+                None
             }
         }
-        *cursor = now_secs.max(*cursor);
+    }
+
+    /// Slots from this one on to the first that has entries, around the wheel.
+    fn distance(&self, from: usize) -> Option<usize> {
+        let (word, bit) = (from / 64, from % 64);
+        let first = self.occupied[word] >> bit;
+        if first != 0 {
+            return Some(first.trailing_zeros() as usize);
+        }
+        for step in 1..=WORDS {
+            let bits = self.occupied[(word + step) % WORDS];
+            if bits != 0 {
+                // Back at the first word, its lower bits are the end of the round.
+                return Some(step * 64 - bit + bits.trailing_zeros() as usize)
+                    .filter(|d| *d < SECONDS);
+            }
+        }
         None
     }
 
@@ -72,6 +102,44 @@ impl Wheel {
     /// Takes everything out and starts anew at this second.
     pub(crate) fn restart(&mut self, second: i64) -> Vec<Entry> {
         self.cursor = Some(second);
+        self.occupied = [0; WORDS];
         self.slots.iter_mut().flat_map(std::mem::take).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Every entry comes up once, in the first call after its second has passed, or for a look before if it is far ahead.
+        #[test]
+        fn entries_come_up_when_their_second_has_passed(
+            steps in proptest::collection::vec((0i64..9000, 0i64..6000), 1..60),
+        ) {
+            let mut wheel = Wheel::new();
+            let mut now = -5000;
+            wheel.start(now);
+            let mut waiting = std::collections::BTreeMap::new();
+            for (serial, (ahead, step)) in steps.into_iter().enumerate() {
+                wheel.arm(now + ahead, (7, serial as u32));
+                waiting.insert(serial as u32, now + ahead);
+                now += step;
+                while let Some(entries) = wheel.next_before(now) {
+                    for (_, serial) in entries {
+                        let due = waiting[&serial];
+                        if due < now {
+                            waiting.remove(&serial);
+                        } else {
+                            wheel.arm(due, (7, serial));
+                        }
+                    }
+                }
+                prop_assert!(waiting.values().all(|due| *due >= now), "{waiting:?} at {now}");
+            }
+            prop_assert_eq!(wheel.restart(now).len(), waiting.len());
+            prop_assert!(wheel.next_before(now + 10_000).is_none());
+        }
     }
 }

@@ -80,7 +80,8 @@ const TAIL: &str = "
 `flowid` is a UUID of version 5 (RFC 9562). The namespace of an observation domain is the UUID of its name in the namespace
 `621db5c9-da77-4fb4-8708-5b57be81fe1e`. The name of a flow in it is, big-endian and without padding: IP version (1 octet),
 protocol (1), VLAN id of the key or 0 (2), source and destination address (4 each, or 16 each for IPv6), source and
-destination port (2 each), start in microseconds since 1970 (8), ordinal among the flows with equal key and start (4).
+destination port (2 each; ICMP and ICMPv6 have type and code of the first packet in place of the latter), start in
+microseconds since 1970 (8), ordinal among the flows with equal key and start (4).
 ";
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 //! | 4 or 16 | source address |
 //! | 4 or 16 | destination address |
 //! | 2 | source port |
-//! | 2 | destination port |
+//! | 2 | destination port; of ICMP and ICMPv6, type and code of the first packet |
 //! | 8 | start, microseconds since 1970-01-01T00:00:00Z |
 //! | 4 | ordinal among the flows with equal key and start |
 //!
@@ -87,7 +87,11 @@ impl FlowIdNamespace {
         put(&record.source[..N]);
         put(&record.destination[..N]);
         put(&record.source_port.to_be_bytes());
-        put(&record.destination_port.to_be_bytes());
+        // Type and code may be part of the key; they always tell the same of the same flow.
+        match record.protocol {
+            1 | 58 => put(&[record.icmp_type, record.icmp_code]),
+            _ => put(&record.destination_port.to_be_bytes()),
+        }
         put(&record.start.as_micros().to_be_bytes());
         put(&record.ordinal.to_be_bytes());
         at
@@ -140,7 +144,7 @@ mod tests {
     proptest! {
         #[test]
         fn padding_by_hand_is_sha1(
-            v6: bool, protocol: u8, key_vlan: u16, ordinal: u32, source_port: u16, destination_port: u16,
+            v6: bool, protocol in prop_oneof![Just(1u8), Just(58), any::<u8>()], key_vlan: u16, ordinal: u32, source_port: u16, destination_port: u16, icmp: [u8; 2],
             source: [u8; 16], destination: [u8; 16], start: i64,
         ) {
             let mut record = sample();
@@ -149,6 +153,8 @@ mod tests {
             (record.protocol, record.key_vlan, record.ordinal) = (protocol, key_vlan, ordinal);
             (record.source_port, record.destination_port) = (source_port, destination_port);
             (record.source, record.destination) = (source, destination);
+            [record.icmp_type, record.icmp_code] = icmp;
+            let last = if matches!(protocol, 1 | 58) { icmp } else { destination_port.to_be_bytes() };
             record.start = rockfish_flow::Timestamp::from_micros(start);
             let namespace = FlowIdNamespace::new("here");
             let digest = sha1::Sha1::new()
@@ -158,7 +164,7 @@ mod tests {
                 .chain_update(&source[..width])
                 .chain_update(&destination[..width])
                 .chain_update(source_port.to_be_bytes())
-                .chain_update(destination_port.to_be_bytes())
+                .chain_update(last)
                 .chain_update(start.to_be_bytes())
                 .chain_update(ordinal.to_be_bytes())
                 .finalize();
