@@ -7,7 +7,8 @@
 /// A place in the wheel: a slot of the slab and the serial number that tells a reused slot.
 pub(crate) type Entry = (u32, u32);
 
-const SECONDS: usize = 1 << 12;
+/// More than the default idle timeout, so that most flows come up once.
+const SECONDS: usize = 1 << 9;
 const WORDS: usize = SECONDS / 64;
 
 #[derive(Debug)]
@@ -102,8 +103,10 @@ impl Wheel {
     /// Takes everything out and starts anew at this second.
     pub(crate) fn restart(&mut self, second: i64) -> Vec<Entry> {
         self.cursor = Some(second);
-        self.occupied = [0; WORDS];
-        self.slots.iter_mut().flat_map(std::mem::take).collect()
+        let occupied = std::mem::replace(&mut self.occupied, [0; WORDS]);
+        let slots = self.slots.iter_mut().enumerate();
+        let taken = slots.filter(|(slot, _)| occupied[slot / 64] >> (slot % 64) & 1 == 1);
+        taken.flat_map(|(_, entries)| std::mem::take(entries)).collect()
     }
 }
 

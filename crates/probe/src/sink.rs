@@ -1,7 +1,7 @@
 //! Where the probe's records go: Parquet files, JSON lines, or both.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -40,11 +40,22 @@ impl Outputs {
     }
 
     /// Writes what is left; the Parquet files that were made.
-    pub(crate) fn finish(self) -> anyhow::Result<Option<Summary>> {
-        if let Some(json) = self.json {
-            json.finish()?;
-        }
+    pub(crate) fn finish(mut self) -> anyhow::Result<Option<Summary>> {
+        self.write_json()?;
         Ok(self.parquet.map(ParquetWriter::finish).transpose()?)
+    }
+
+    /// Writes the JSON lines that wait. Their reader may leave: files asked for beside them are written all the same.
+    fn write_json(&mut self) -> anyhow::Result<()> {
+        let Some(json) = &mut self.json else { return Ok(()) };
+        match json.write_pending() {
+            Err(error) if self.parquet.is_some() && json.reader_has_left(&error) => {
+                tracing::info!("standard output was closed by its reader, writing files only");
+                self.json = None;
+                Ok(())
+            }
+            result => result,
+        }
     }
 }
 
@@ -87,9 +98,7 @@ impl RecordSink for Outputs {
     }
 
     fn end_epoch(&mut self, clock: Timestamp) -> anyhow::Result<()> {
-        if let Some(json) = &mut self.json {
-            json.write_pending()?;
-        }
+        self.write_json()?;
         if let Some(parquet) = &mut self.parquet {
             parquet.end_epoch(clock)?;
             if self.signals.take_rotate() {
@@ -105,6 +114,7 @@ struct JsonLines {
     writer: JsonWriter,
     out: Box<dyn Write + Send>,
     name: String,
+    is_stdout: bool,
     pending: Vec<FlowRecord>,
     line: Vec<u8>,
 }
@@ -123,6 +133,7 @@ impl JsonLines {
             writer: JsonWriter::new(Tier::Community, &[], observation),
             out: Box::new(BufWriter::with_capacity(1 << 16, out)),
             name,
+            is_stdout: *target == JsonTarget::Stdout,
             pending: Vec::new(),
             line: Vec::new(),
         })
@@ -136,7 +147,10 @@ impl JsonLines {
         self.pending.sort_unstable_by_key(|record| {
             let ends =
                 (record.source, record.destination, record.source_port, record.destination_port);
-            (record.start, record.end, record.protocol, record.key_vlan, ends, record.ordinal)
+            // Type and code may be part of the key.
+            let icmp = (record.icmp_type, record.icmp_code);
+            let key = (record.protocol, record.key_vlan, ends, icmp);
+            (record.start, record.end, key, record.ordinal)
         });
         for record in self.pending.drain(..) {
             self.line.clear();
@@ -149,8 +163,8 @@ impl JsonLines {
         self.out.flush().with_context(|| format!("cannot write to {}", self.name))
     }
 
-    fn finish(mut self) -> anyhow::Result<()> {
-        self.write_pending()?;
-        self.out.flush().with_context(|| format!("cannot write to {}", self.name))
+    fn reader_has_left(&self, error: &anyhow::Error) -> bool {
+        let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+        self.is_stdout && causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
     }
 }
