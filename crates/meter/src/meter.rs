@@ -234,20 +234,18 @@ impl Meter {
         let gap = packet.time.micros_since(flow.last).saturating_abs();
         let same_connection = !flow.is_closed() && gap <= self.config.idle_timeout_us;
         let keep = same_connection.then_some(flow.source_is_low());
-        let (start, ordinal) = (flow.start, flow.ordinal);
         if !flow.is_resting() {
+            if flow.start == start_of(packet) || self.now.micros_since(flow.start) <= NAMESAKE_US {
+                let (namesake, next) = ((flow.start, flow.key), flow.ordinal.saturating_add(1));
+                note(&mut self.namesakes, namesake, next);
+            }
             let reason =
                 if flow.is_closed() { flow.closed_reason() } else { overdue(flow, &self.config) };
             out.push(flow.record(reason, &mut self.samples));
             self.counters.records[reason as usize] += 1;
         }
-        let flow = self.flows.get_mut(slot);
-        flow.begin(packet, keep, macs, self.steps_back);
-        if flow.start == start {
-            flow.ordinal = ordinal.saturating_add(1);
-        } else {
-            self.number(slot);
-        }
+        self.flows.get_mut(slot).begin(packet, keep, macs, self.steps_back);
+        self.number(slot);
         // The slot's entry in the wheel stays: it comes up before the new deadline and moves on to it.
     }
 
@@ -336,7 +334,8 @@ impl Meter {
     fn note_early_end(&mut self, slot: u32) {
         let flow = self.flows.get(slot);
         if self.now.micros_since(flow.start) <= NAMESAKE_US && !flow.is_resting() {
-            self.namesakes.insert((flow.start, flow.key), flow.ordinal.saturating_add(1));
+            let (namesake, next) = ((flow.start, flow.key), flow.ordinal.saturating_add(1));
+            note(&mut self.namesakes, namesake, next);
         }
     }
 
@@ -346,19 +345,26 @@ impl Meter {
     fn one_way(&mut self, packet: &Packet, block: &[u8], side: &[u8], out: &mut Vec<FlowRecord>) {
         let flows = &self.flows;
         let found = self.table.find(packet.hash, |slot| flows.get(slot).key == packet.key);
-        let mut ordinal = 0;
-        let start = packet.time.plus_micros(-i64::from(packet.span_us));
-        let slot = match found {
+        let start = start_of(packet);
+        let (slot, latest) = match found {
             Some(slot) => {
                 let flow = self.flows.get(slot);
-                if flow.start == start {
-                    ordinal = flow.ordinal.saturating_add(1);
-                } else if start < flow.start {
-                    ordinal = self.next_ordinal((start, packet.key), true);
-                }
-                slot
+                (slot, (flow.start, flow.last, flow.ordinal))
             }
-            None => self.insert(packet, block, side, out),
+            None => {
+                let slot = self.insert(packet, block, side, out);
+                (slot, (Timestamp::MIN, Timestamp::MIN, 0))
+            }
+        };
+        let ordinal = match found {
+            None => self.flows.get(slot).ordinal,
+            Some(_) if start > latest.0 => 0,
+            Some(_) if start < latest.0 => self.next_ordinal((start, packet.key), true),
+            Some(_) => {
+                let ordinal = latest.2.saturating_add(1);
+                note(&mut self.namesakes, (start, packet.key), ordinal.saturating_add(1));
+                ordinal
+            }
         };
         let macs = if self.config.mac { packet.macs(block, side) } else { None };
         let wanted = (packet.captured as usize).min(usize::from(self.config.max_payload));
@@ -372,6 +378,10 @@ impl Meter {
         out.push(record);
         self.counters.records[EndReason::Active as usize] += 1;
         flow.rest();
+        // The table keeps the latest packet of the key, whatever comes late.
+        if start < latest.0 {
+            (flow.start, flow.last, flow.ordinal) = latest;
+        }
     }
 
     /// Tells the time: flows whose deadline lies in a second that has passed are handed over.
@@ -494,6 +504,21 @@ impl Meter {
         open.sort_unstable();
         Drain { meter: self, open: open.into_iter().peekable(), reason }
     }
+}
+
+/// When the flow begins that this packet is the first of.
+fn start_of(packet: &Packet) -> Timestamp {
+    packet.time.plus_micros(-i64::from(packet.span_us))
+}
+
+/// Notes that flows of this key and start have the numbers up to `next`.
+fn note(
+    namesakes: &mut BTreeMap<(Timestamp, FlowKey), u16>,
+    namesake: (Timestamp, FlowKey),
+    next: u16,
+) {
+    let known = namesakes.entry(namesake).or_default();
+    *known = next.max(*known);
 }
 
 /// When the flow ends if no further packet comes.
