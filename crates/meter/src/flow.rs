@@ -78,11 +78,12 @@ struct First {
 }
 
 /// What a packet did to its flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    None,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
     /// TCP reached its end with this packet.
-    Closed,
+    pub(crate) closed: bool,
+    /// The packet is earlier than the flow's start was.
+    pub(crate) earlier: bool,
 }
 
 impl Flow {
@@ -188,8 +189,10 @@ impl Flow {
         samples: &mut SampleStore,
     ) -> Change {
         let began = packet.time.plus_micros(-i64::from(packet.span_us));
+        let mut change = Change::default();
         if began < self.start {
             self.start_earlier(began);
+            change.earlier = true;
         }
         if packet.time > self.last {
             self.last = packet.time;
@@ -228,9 +231,9 @@ impl Flow {
             }
         }
         if packet.key.protocol() == 6 {
-            return self.note_tcp(packet.tcp_flags, packet.time, is_forward);
+            change.closed = self.note_tcp(packet.tcp_flags, packet.time, is_forward);
         }
-        Change::None
+        change
     }
 
     #[cold]
@@ -261,9 +264,9 @@ impl Flow {
 
     /// Handshake time and end of a TCP connection.
     ///
-    /// An ACK after the other side's FIN counts as acknowledging it, whatever its number: what comes late is absorbed.
+    /// Returns whether it ended with this packet. An ACK after the other side's FIN counts as acknowledging it, whatever its number: what comes late is absorbed.
     #[inline(always)]
-    fn note_tcp(&mut self, flags: TcpFlags, time: Timestamp, is_forward: bool) -> Change {
+    fn note_tcp(&mut self, flags: TcpFlags, time: Timestamp, is_forward: bool) -> bool {
         self.first.union_flags |= flags;
         let acks = flags.contains(TcpFlags::ACK);
         if self.tcp & RTT_DONE == 0 {
@@ -280,18 +283,18 @@ impl Flow {
             }
         }
         if self.is_closed() {
-            return Change::None;
+            return false;
         }
         if flags.contains(TcpFlags::RST) {
             self.state |= CLOSED | CLOSED_BY_RESET;
         } else if self.tcp & BOTH_FIN_ACKED == BOTH_FIN_ACKED {
             self.state |= CLOSED;
         } else {
-            return Change::None;
+            return false;
         }
         let offset = time.micros_since(self.start).max(0) / 1000;
         self.first.closed_offset_ms = u32::try_from(offset).unwrap_or(u32::MAX);
-        Change::Closed
+        true
     }
 
     #[inline]
@@ -317,6 +320,11 @@ impl Flow {
             self.first.rtt_us = since_syn();
             self.tcp |= RTT_DONE;
         }
+    }
+
+    /// How often the clock had been stepped back when the flow began.
+    pub(crate) fn steps_back(&self) -> u16 {
+        self.first.steps_back
     }
 
     /// The record of what was counted; gives the payload samples back.

@@ -8,6 +8,7 @@
 mod clock;
 mod flow;
 mod meter;
+mod namesakes;
 mod slab;
 mod table;
 mod wheel;

@@ -1,21 +1,17 @@
 //! The flow table and what moves flows through it.
 
-use std::collections::BTreeMap;
-
 use rockfish_flow::{EndReason, FlowRecord, TcpFlags, Timestamp};
 use rockfish_packet::{FlowKey, HashSeed, Packet, PacketBatch};
 use rockfish_payload::{SampleStore, entropy};
 
-use crate::flow::{Change, Flow};
+use crate::flow::Flow;
+use crate::namesakes::{Namesake, Namesakes};
 use crate::slab::Slab;
 use crate::table::{NONE, Table};
 use crate::wheel::Wheel;
 
 /// Packets looked up together, so that their cache misses overlap.
 const LOOKAHEAD: usize = 32;
-
-/// Microseconds behind the clock from which on a flow begins late.
-const NAMESAKE_US: i64 = 2_000_000;
 
 /// What a [`Meter`] goes by.
 #[derive(Clone, Debug)]
@@ -83,8 +79,9 @@ pub struct Meter {
     now: Timestamp,
     /// How often the clock was stepped back.
     steps_back: u16,
-    /// Where a flow may have a namesake (equal key and start) that ended before: how many there were.
-    namesakes: BTreeMap<(Timestamp, FlowKey), u16>,
+    /// The latest packet.
+    latest: Timestamp,
+    namesakes: Namesakes,
     /// Longest-idle flows, the longest last, collected when the table was full.
     victims: Vec<(Timestamp, u32, u32)>,
     warmth: u64,
@@ -102,7 +99,8 @@ impl Meter {
             counters: MeterCounters::default(),
             now: Timestamp::MIN,
             steps_back: 0,
-            namesakes: BTreeMap::new(),
+            latest: Timestamp::MIN,
+            namesakes: Namesakes::new(late_us(&config)),
             victims: Vec::new(),
             warmth: 0,
             config,
@@ -173,6 +171,19 @@ impl Meter {
     ) {
         self.counters.packets += u64::from(packet.packets);
         self.counters.octets += u64::from(packet.octets);
+        self.meter(packet, guess, block, side, out);
+        self.latest = self.latest.max(packet.time);
+    }
+
+    #[inline(always)]
+    fn meter(
+        &mut self,
+        packet: &Packet,
+        guess: u32,
+        block: &[u8],
+        side: &[u8],
+        out: &mut Vec<FlowRecord>,
+    ) {
         if packet.key.is_one_way() {
             self.one_way(packet, block, side, out);
             return;
@@ -196,7 +207,11 @@ impl Meter {
         let wanted = (packet.captured as usize).min(usize::from(self.config.max_payload));
         let payload = packet.payload_at.slice(block, side, wanted);
         let flow = self.flows.get_mut(slot);
-        if flow.add(packet, payload, &mut self.samples) == Change::Closed {
+        let change = flow.add(packet, payload, &mut self.samples);
+        if change.earlier {
+            self.number(slot);
+        }
+        if change.closed {
             self.closed(slot, out);
         }
     }
@@ -235,14 +250,11 @@ impl Meter {
         let same_connection = !flow.is_closed() && gap <= self.config.idle_timeout_us;
         let keep = same_connection.then_some(flow.source_is_low());
         if !flow.is_resting() {
-            if flow.start == start_of(packet) || self.now.micros_since(flow.start) <= NAMESAKE_US {
-                let (namesake, next) = ((flow.start, flow.key), flow.ordinal.saturating_add(1));
-                note(&mut self.namesakes, namesake, next);
-            }
             let reason =
                 if flow.is_closed() { flow.closed_reason() } else { overdue(flow, &self.config) };
             out.push(flow.record(reason, &mut self.samples));
             self.counters.records[reason as usize] += 1;
+            self.note_end(slot);
         }
         self.flows.get_mut(slot).begin(packet, keep, macs, self.steps_back);
         self.number(slot);
@@ -279,7 +291,6 @@ impl Meter {
         let flow = self.flows.get_mut(slot);
         if self.config.tcp_linger_us == 0 {
             let reason = flow.closed_reason();
-            self.note_early_end(slot);
             self.end(slot, reason, out);
             return;
         }
@@ -294,7 +305,12 @@ impl Meter {
         if !flow.is_resting() {
             out.push(flow.record(reason, &mut self.samples));
             self.counters.records[reason as usize] += 1;
+            // Nothing of an idle flow's time is taken any more.
+            if !matches!(reason, EndReason::Idle | EndReason::Eof | EndReason::Shutdown) {
+                self.note_end(slot);
+            }
         }
+        let flow = self.flows.get_mut(slot);
         // The hash is not kept in the flow: only its end needs it again.
         self.table.remove(flow.key.hash(&self.seed), slot);
         flow.key = FlowKey::NONE;
@@ -302,86 +318,40 @@ impl Meter {
         self.flows.release(slot);
     }
 
-    /// Numbers a flow that begins among those of equal key and start.
-    ///
-    /// Such a namesake can only have ended before if it ended early ([`Self::note_early_end`]), or if this flow begins late,
-    /// behind the clock. A late one is never number 0, since nobody knows any more who was.
+    /// Numbers a flow among those of equal key and start. One that begins after every packet so far has no namesake.
     #[inline]
     fn number(&mut self, slot: u32) {
+        let flow = self.flows.get_mut(slot);
+        if flow.start <= self.latest {
+            let name = Namesake::new(&flow.key, flow.start, flow.steps_back(), &self.seed);
+            flow.ordinal = self.namesakes.next(name);
+        }
+    }
+
+    /// Remembers a flow that has ended, as long as a packet of its time would still be taken.
+    fn note_end(&mut self, slot: u32) {
         let flow = self.flows.get(slot);
-        let late = self.now.micros_since(flow.start) > NAMESAKE_US;
-        if late || !self.namesakes.is_empty() {
-            let ordinal = self.next_ordinal((flow.start, flow.key), late);
-            self.flows.get_mut(slot).ordinal = ordinal;
+        if self.latest.micros_since(flow.start) <= late_us(&self.config) {
+            let name = Namesake::new(&flow.key, flow.start, flow.steps_back(), &self.seed);
+            self.namesakes.ended(name, flow.ordinal);
         }
     }
 
-    fn next_ordinal(&mut self, flow: (Timestamp, FlowKey), late: bool) -> u16 {
-        match self.namesakes.get_mut(&flow) {
-            Some(next) => {
-                *next = next.saturating_add(1);
-                *next - 1
-            }
-            None if late => {
-                self.namesakes.insert(flow, 2);
-                1
-            }
-            None => 0,
-        }
-    }
-
-    /// Remembers a flow that ends soon after it began, before any timeout: another one with its key and start may come.
-    fn note_early_end(&mut self, slot: u32) {
-        let flow = self.flows.get(slot);
-        if self.now.micros_since(flow.start) <= NAMESAKE_US && !flow.is_resting() {
-            let (namesake, next) = ((flow.start, flow.key), flow.ordinal.saturating_add(1));
-            note(&mut self.namesakes, namesake, next);
-        }
-    }
-
-    /// A packet that is a record of its own (`udp_uniflow_port`). The table only remembers the last one of its key, to number
-    /// those of one microsecond.
+    /// A packet that is a record of its own (`udp_uniflow_port`). It is not kept in the table.
     #[cold]
     fn one_way(&mut self, packet: &Packet, block: &[u8], side: &[u8], out: &mut Vec<FlowRecord>) {
-        let flows = &self.flows;
-        let found = self.table.find(packet.hash, |slot| flows.get(slot).key == packet.key);
-        let start = start_of(packet);
-        let (slot, latest) = match found {
-            Some(slot) => {
-                let flow = self.flows.get(slot);
-                (slot, (flow.start, flow.last, flow.ordinal))
-            }
-            None => {
-                let slot = self.insert(packet, block, side, out);
-                (slot, (Timestamp::MIN, Timestamp::MIN, 0))
-            }
-        };
-        let ordinal = match found {
-            None => self.flows.get(slot).ordinal,
-            Some(_) if start > latest.0 => 0,
-            Some(_) if start < latest.0 => self.next_ordinal((start, packet.key), true),
-            Some(_) => {
-                let ordinal = latest.2.saturating_add(1);
-                note(&mut self.namesakes, (start, packet.key), ordinal.saturating_add(1));
-                ordinal
-            }
-        };
         let macs = if self.config.mac { packet.macs(block, side) } else { None };
         let wanted = (packet.captured as usize).min(usize::from(self.config.max_payload));
-        let payload = packet.payload_at.slice(block, side, wanted);
-        let flow = self.flows.get_mut(slot);
+        let mut flow = Flow::vacant();
         flow.begin(packet, Some(true), macs, self.steps_back);
-        flow.ordinal = ordinal;
+        let name = Namesake::new(&flow.key, flow.start, self.steps_back, &self.seed);
+        flow.ordinal = self.namesakes.next(name);
+        self.namesakes.ended(name, flow.ordinal);
         flow.add(packet, &[], &mut self.samples);
         let mut record = flow.record(EndReason::Active, &mut self.samples);
-        record.forward.entropy = entropy(payload);
+        record.forward.entropy = entropy(packet.payload_at.slice(block, side, wanted));
         out.push(record);
         self.counters.records[EndReason::Active as usize] += 1;
-        flow.rest();
-        // The table keeps the latest packet of the key, whatever comes late.
-        if start < latest.0 {
-            (flow.start, flow.last, flow.ordinal) = latest;
-        }
     }
 
     /// Tells the time: flows whose deadline lies in a second that has passed are handed over.
@@ -391,8 +361,10 @@ impl Meter {
         let now_secs = now.as_secs();
         if now < self.now {
             self.steps_back = self.steps_back.saturating_add(1);
-            self.namesakes.clear();
+            // What follows is late only compared with what follows.
+            self.latest = now;
         }
+        self.namesakes.tick(now);
         self.now = now;
         if self.wheel.is_ahead_of(now_secs) {
             self.step_back(now_secs);
@@ -403,11 +375,6 @@ impl Meter {
                 self.look_at(slot, serial, now_secs, out);
             }
             self.wheel.recycle(self.wheel.cursor() - 1, entries);
-        }
-        if !self.namesakes.is_empty() {
-            // What lies further back than the idle timeout is a step of the clock, which numbers flows by itself.
-            let from = now.plus_micros(-self.config.idle_timeout_us.max(NAMESAKE_US));
-            self.namesakes = self.namesakes.split_off(&(from, FlowKey::default()));
         }
     }
 
@@ -430,6 +397,8 @@ impl Meter {
             EndReason::Active => {
                 out.push(flow.record(EndReason::Active, &mut self.samples));
                 self.counters.records[EndReason::Active as usize] += 1;
+                self.note_end(slot);
+                let flow = self.flows.get_mut(slot);
                 // The connection may go on; its initiator is remembered until it has been idle for long enough.
                 flow.rest();
                 let due = deadline(flow, &self.config);
@@ -468,7 +437,6 @@ impl Meter {
             if flow.serial == serial && flow.last == last {
                 let reason =
                     if flow.is_closed() { flow.closed_reason() } else { EndReason::Resource };
-                self.note_early_end(slot);
                 self.end(slot, reason, out);
                 return;
             }
@@ -506,19 +474,10 @@ impl Meter {
     }
 }
 
-/// When the flow begins that this packet is the first of.
-fn start_of(packet: &Packet) -> Timestamp {
-    packet.time.plus_micros(-i64::from(packet.span_us))
-}
-
-/// Notes that flows of this key and start have the numbers up to `next`.
-fn note(
-    namesakes: &mut BTreeMap<(Timestamp, FlowKey), u16>,
-    namesake: (Timestamp, FlowKey),
-    next: u16,
-) {
-    let known = namesakes.entry(namesake).or_default();
-    *known = next.max(*known);
+/// How far behind the clock a flow may begin: with a packet as late as the clock takes it, or with a datagram whose first
+/// fragment came a while before.
+fn late_us(config: &MeterConfig) -> i64 {
+    config.idle_timeout_us.saturating_add(60_000_000)
 }
 
 /// When the flow ends if no further packet comes.

@@ -208,7 +208,7 @@ impl HashSeed {
 impl HashSeed {
     /// One step of a hash over a run of words.
     #[inline]
-    pub(crate) fn mix(&self, state: u64, word: u64) -> u64 {
+    pub fn mix(&self, state: u64, word: u64) -> u64 {
         fold(state ^ word ^ self.0[0], self.0[1] ^ word.rotate_left(32))
     }
 }
