@@ -9,6 +9,7 @@ pub mod settings;
 mod commands;
 mod run;
 mod sink;
+mod waiting;
 
 use std::process::ExitCode;
 

@@ -248,6 +248,8 @@ impl Reader {
                     Err(error) => observer.failed(error)?,
                 }
             };
+            // Whoever feeds a pipe is mostly stopped by the same Ctrl-C, and the source may end because of the stop.
+            self.totals.stopped = !more && stop.load(Ordering::Relaxed);
         }
         if more {
             self.decode(work)?;

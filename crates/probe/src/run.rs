@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rockfish_app::signals::Signals;
 use rockfish_app::{Exit, ResultExt, logging};
-use rockfish_capture::{CaptureError, CaptureFiles, Options, Warning};
+use rockfish_capture::{CaptureError, CaptureFiles, Options, PacketSource, Warning};
 use rockfish_capture_pcap::BpfFilter;
 use rockfish_flow::EndReason;
 use rockfish_meter::MeterConfig;
@@ -18,6 +18,7 @@ use rockfish_parquet::Summary;
 use crate::pipeline::{self, Observer, PipelineConfig, Totals};
 use crate::settings::{self, JsonTarget, Progress, Settings};
 use crate::sink::Outputs;
+use crate::waiting::Waiting;
 
 /// How often the progress bar is drawn.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -28,13 +29,12 @@ const REDRAW: Duration = Duration::from_millis(200);
 /// The source is no capture or cannot be read, the filter is wrong, or an output cannot be written.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Exit> {
     let options = Options { snaplen: settings.input.snaplen, ..Options::default() };
-    let mut source =
-        CaptureFiles::with_options(&settings.input.source, options).exit(Exit::Usage)?;
+    let files = CaptureFiles::with_options(&settings.input.source, options).exit(Exit::Usage)?;
     let filter = settings
         .input
         .filter
         .as_deref()
-        .map(|expression| BpfFilter::compile(expression, &source.links()))
+        .map(|expression| BpfFilter::compile(expression, &files.links()))
         .transpose()
         .exit(Exit::Usage)?;
     // Before anything is written: a stop asked for from here on leaves finished files.
@@ -44,7 +44,12 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Exit> {
     let mut watch = Watch::new(settings);
     let began = Instant::now();
     let stop = signals.stop_flag();
-    let result = pipeline::run(&mut source, filter, &config, outputs, &stop, &mut watch);
+    // Of pipes the length is not known, and they may keep one waiting.
+    let mut source: Box<dyn PacketSource> = match files.progress().total {
+        Some(_) => Box::new(files),
+        None => Box::new(Waiting::start(files, Arc::clone(&stop))?),
+    };
+    let result = pipeline::run(source.as_mut(), filter, &config, outputs, &stop, &mut watch);
     watch.finish_bar();
     let (totals, outputs) = result?;
     let summary = outputs.finish()?;
