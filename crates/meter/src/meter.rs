@@ -361,8 +361,6 @@ impl Meter {
         let now_secs = now.as_secs();
         if now < self.now {
             self.steps_back = self.steps_back.saturating_add(1);
-            // What follows is late only compared with what follows.
-            self.latest = now;
         }
         self.namesakes.tick(now);
         self.now = now;
