@@ -331,7 +331,7 @@ impl Meter {
     /// Remembers a flow that has ended, as long as a packet of its time would still be taken.
     fn note_end(&mut self, slot: u32) {
         let flow = self.flows.get(slot);
-        if self.latest.micros_since(flow.start) <= late_us(&self.config) {
+        if self.now.micros_since(flow.start) <= late_us(&self.config) {
             let name = Namesake::new(&flow.key, flow.start, flow.steps_back(), &self.seed);
             self.namesakes.ended(name, flow.ordinal);
         }
