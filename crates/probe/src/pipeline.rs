@@ -1,15 +1,16 @@
 //! From a packet source to flow records, on several cores.
 //!
 //! ```text
-//!  source ── read, decode, reassemble ──┬── meter of shard 0 ──┬── collect ── sink
-//!            (the caller's thread)      ├── meter of shard 1 ──┤   (writer thread)
-//!                                       └── …               ───┘
+//!  source ── read, decode, reassemble, meter of shard 0 ──┬── collect ── sink
+//!            (the caller's thread)     ├── meter of shard 1 ──┤   (writer thread)
+//!                                      └── …               ───┘
 //! ```
 //!
 //! Every meter sees every block, takes the packets of its shard (by the key's hash, so both directions of a flow come to one
 //! meter) and hears every tick of the capture's clock at the same packet. Records therefore do not depend on the number of
 //! shards. The collector puts the shards' records together again tick by tick: an *epoch* is what all shards handed over
-//! between two ticks. With one worker, reading and metering share the caller's thread.
+//! between two ticks. The caller's thread meters as well: handing a packet to another core costs more than metering it, so
+//! one that stays is a gain.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use rockfish_capture::{Block, CaptureError, PacketSource, Progress, Skipped, Warning};
+use rockfish_capture::{BLOCK_SIZE, Block, CaptureError, PacketSource, Progress, Skipped, Warning};
 use rockfish_capture_pcap::BpfFilter;
 use rockfish_flow::{EndReason, FlowRecord, Timestamp};
 use rockfish_meter::{Advance, Clock, Meter, MeterConfig, MeterCounters};
@@ -26,6 +27,12 @@ use rockfish_packet::{DecodeConfig, DecodeCounters, Decoder, Frame, HashSeed, Pa
 
 /// Blocks on their way to a meter, and messages on their way to the collector. More would only leave the caches.
 const IN_FLIGHT: usize = 4;
+
+/// Full blocks after which meters hand over what they have: each message wakes the collector.
+const BLOCKS_A_MESSAGE: usize = 8;
+
+/// Records that room is made for before they are there: an epoch may have very many once.
+const MOST_EXPECTED: usize = 1024;
 
 /// What the pipeline goes by.
 #[derive(Clone, Debug)]
@@ -112,34 +119,31 @@ pub fn run<S: RecordSink>(
             (0..workers).map(|_| bounded(IN_FLIGHT)).unzip();
         let collector = spawn(scope, "collect", move || collect(&from_meters, sink))?;
         let meters = to_collector.into_iter().map(|sender| MeterThread {
+            epochs: Vec::new(),
+            rest: Vec::new(),
             meter: Meter::new(config.meter.clone(), seed.clone()),
             sender,
         });
-        let read = if workers == 1 {
-            let mut meters = meters;
-            meters.next().map_or(Ok(MeterCounters::default()), |meter| {
-                reader.read_and_meter(source, meter, stop, observer)
-            })
-        } else {
-            let mut handles = Vec::with_capacity(workers);
-            let mut senders = Vec::with_capacity(workers);
-            for (shard, meter) in meters.enumerate() {
-                let (sender, receiver) = bounded::<Order>(IN_FLIGHT);
-                senders.push(sender);
-                handles.push(spawn(scope, &format!("meter-{shard}"), move || {
-                    meter.run(shard, &receiver)
-                })?);
-            }
-            let read = reader.read_and_share(source, senders, stop, observer);
-            let mut sum = MeterCounters::default();
-            for handle in handles {
-                add_counters(&mut sum, &join(handle)?);
-            }
-            read.map(|()| sum)
-        };
+        let mut meters = meters.enumerate();
+        let Some((_, local)) = meters.next() else { anyhow::bail!("no worker") };
+        let mut handles = Vec::with_capacity(workers);
+        let mut senders = Vec::with_capacity(workers);
+        for (shard, meter) in meters {
+            let (sender, receiver) = bounded::<Order>(IN_FLIGHT);
+            senders.push(sender);
+            handles.push(spawn(scope, &format!("meter-{shard}"), move || {
+                meter.run(shard, &receiver)
+            })?);
+        }
+        let read = reader.read_and_meter(source, local, senders, stop, observer);
+        let mut others = MeterCounters::default();
+        for handle in handles {
+            add_counters(&mut others, &join(handle)?);
+        }
         // A sink that failed made everything before it stop: its error is the one to tell.
         let sink = join(collector)??;
-        let meter = read?;
+        let mut meter = read?;
+        add_counters(&mut meter, &others);
         let totals = Totals { meter, ..reader.totals(source) };
         Ok((totals, sink))
     })
@@ -185,6 +189,8 @@ struct Work {
     /// Indices of each shard's packets.
     shards: Vec<Vec<u32>>,
     ticks: Vec<Tick>,
+    /// Meters hand over what they have after this block.
+    hand_over: bool,
 }
 
 /// The clock reached a further second before the packet with this index.
@@ -202,7 +208,7 @@ enum Order {
 
 /// What a meter hands to the collector.
 enum Handed {
-    /// What it has to say about one block: the records up to each of the block's ticks, and those after the last.
+    /// What it has to say about some blocks: the records up to each of their ticks, and those after the last.
     Block { epochs: Vec<(Vec<FlowRecord>, Timestamp)>, rest: Vec<FlowRecord> },
     /// Open flows that began in this second.
     Open { second: i64, records: Vec<FlowRecord> },
@@ -310,43 +316,18 @@ impl Reader {
         if self.totals.stopped { EndReason::Shutdown } else { EndReason::Eof }
     }
 
-    /// One worker: reads and meters on this thread.
+    /// Reads, meters the first shard, and shares the blocks with the threads of the others.
     fn read_and_meter(
         &mut self,
         source: &mut dyn PacketSource,
-        mut meter: MeterThread,
+        mut local: MeterThread,
+        others: Vec<Sender<Order>>,
         stop: &AtomicBool,
         observer: &mut dyn Observer,
     ) -> anyhow::Result<MeterCounters> {
-        let mut work = Work::default();
-        let mut all = Vec::new();
-        loop {
-            let more = self.next(source, &mut work, stop, observer)?;
-            for index in all.len()..work.batch.packets.len() {
-                all.push(index as u32);
-            }
-            let handed = meter.block(&work, &all[..work.batch.packets.len()]);
-            if meter.sender.send(handed).is_err()
-                || (!more && meter.drain(self.end_reason()).is_err())
-            {
-                // The collector is gone, with an error of its own.
-                return Ok(MeterCounters::default());
-            }
-            if !more {
-                return Ok(meter.meter.counters());
-            }
-        }
-    }
-
-    /// Several workers: shares blocks with their threads.
-    fn read_and_share(
-        &mut self,
-        source: &mut dyn PacketSource,
-        meters: Vec<Sender<Order>>,
-        stop: &AtomicBool,
-        observer: &mut dyn Observer,
-    ) -> anyhow::Result<()> {
         let mut shared: VecDeque<Arc<Work>> = VecDeque::new();
+        let mut kept = 0;
+        let mut all = Vec::new();
         loop {
             // Blocks are used again once all meters are done with them, oldest first.
             let mut work = match shared.pop_front().map(Arc::try_unwrap) {
@@ -358,16 +339,35 @@ impl Reader {
                 None => Work::default(),
             };
             let more = self.next(source, &mut work, stop, observer)?;
+            kept += 1;
+            // A block that is not full comes from a source that keeps one waiting: whoever reads along wants it now.
+            let end = work.block.packets.last().map_or(0, |packet| packet.offset as usize);
+            work.hand_over = !more || kept >= BLOCKS_A_MESSAGE || end < BLOCK_SIZE / 2;
+            if work.hand_over {
+                kept = 0;
+            }
             let work = Arc::new(work);
-            for meter in &meters {
-                let sent = meter.send(Order::Work(Arc::clone(&work)));
-                if sent.is_err() || (!more && meter.send(Order::Finish(self.end_reason())).is_err())
+            for other in &others {
+                let sent = other.send(Order::Work(Arc::clone(&work)));
+                if sent.is_err() || (!more && other.send(Order::Finish(self.end_reason())).is_err())
                 {
-                    return Ok(());
+                    return Ok(MeterCounters::default());
                 }
             }
+            let select = match work.shards.first() {
+                Some(first) => first,
+                None => {
+                    all.extend(all.len() as u32..work.batch.packets.len() as u32);
+                    &all[..work.batch.packets.len()]
+                }
+            };
+            // Where the collector is gone, it has an error of its own to tell.
+            let metered = local.block(&work, select);
+            if metered.is_err() || (!more && local.drain(self.end_reason()).is_err()) {
+                return Ok(MeterCounters::default());
+            }
             if !more {
-                return Ok(());
+                return Ok(local.meter.counters());
             }
             shared.push_back(work);
         }
@@ -378,6 +378,10 @@ impl Reader {
 struct MeterThread {
     meter: Meter,
     sender: Sender<Handed>,
+    /// Epochs that are complete and not handed over.
+    epochs: Vec<(Vec<FlowRecord>, Timestamp)>,
+    /// Records of the epoch that goes on.
+    rest: Vec<FlowRecord>,
 }
 
 /// The collector is gone.
@@ -387,12 +391,7 @@ impl MeterThread {
     fn run(mut self, shard: usize, orders: &Receiver<Order>) -> MeterCounters {
         for order in orders {
             let result = match order {
-                Order::Work(work) => {
-                    let handed = self.block(&work, &work.shards[shard]);
-                    // Not held any longer than needed: the reader waits for it.
-                    drop(work);
-                    self.sender.send(handed).map_err(|_| Gone)
-                }
+                Order::Work(work) => self.block(&work, &work.shards[shard]),
                 Order::Finish(reason) => self.drain(reason),
             };
             if result.is_err() {
@@ -402,20 +401,23 @@ impl MeterThread {
         self.meter.counters()
     }
 
-    fn block(&mut self, work: &Work, mut select: &[u32]) -> Handed {
-        let mut epochs = Vec::with_capacity(work.ticks.len());
+    fn block(&mut self, work: &Work, mut select: &[u32]) -> Result<(), Gone> {
         for tick in &work.ticks {
             let before = select.partition_point(|index| *index < tick.before_packet);
             let (before, after) = select.split_at(before);
             select = after;
-            let mut records = Vec::new();
-            self.meter.process(&work.batch, &work.block.data, before, &mut records);
-            self.meter.tick(tick.clock, &mut records);
-            epochs.push((records, tick.clock));
+            self.meter.process(&work.batch, &work.block.data, before, &mut self.rest);
+            self.meter.tick(tick.clock, &mut self.rest);
+            // The next epoch will have about as many records as this one.
+            let next = Vec::with_capacity(self.rest.len().min(MOST_EXPECTED));
+            self.epochs.push((std::mem::replace(&mut self.rest, next), tick.clock));
         }
-        let mut rest = Vec::new();
-        self.meter.process(&work.batch, &work.block.data, select, &mut rest);
-        Handed::Block { epochs, rest }
+        self.meter.process(&work.batch, &work.block.data, select, &mut self.rest);
+        if !work.hand_over {
+            return Ok(());
+        }
+        let (epochs, rest) = (std::mem::take(&mut self.epochs), std::mem::take(&mut self.rest));
+        self.sender.send(Handed::Block { epochs, rest }).map_err(|_| Gone)
     }
 
     fn drain(&mut self, reason: EndReason) -> Result<(), Gone> {
@@ -443,7 +445,7 @@ fn collect<S: RecordSink>(meters: &[Receiver<Handed>], mut sink: S) -> anyhow::R
                 Err(_) => heads.push(None),
             }
         }
-        // All meters send one message for each block: either all are still at it or none is.
+        // All meters send their messages after the same blocks: either all are still at it or none is.
         if blocks.is_empty() {
             break;
         }
