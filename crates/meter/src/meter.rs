@@ -13,6 +13,9 @@ use crate::wheel::Wheel;
 /// Packets looked up together, so that their cache misses overlap.
 const LOOKAHEAD: usize = 32;
 
+/// Entries of timers or ended flows that are not worth looking through.
+const FEW_ENTRIES: usize = 1 << 16;
+
 /// What a [`Meter`] goes by.
 #[derive(Clone, Debug)]
 pub struct MeterConfig {
@@ -63,6 +66,18 @@ impl MeterCounters {
     pub fn records_total(&self) -> u64 {
         self.records.iter().sum()
     }
+
+    /// Adds those of another meter. The sum of the peaks is what was open at most, or more.
+    pub fn add(&mut self, other: &Self) {
+        let Self { packets, octets, records, open, peak } = other;
+        self.packets += packets;
+        self.octets += octets;
+        self.open += open;
+        self.peak += peak;
+        for (sum, part) in self.records.iter_mut().zip(records) {
+            *sum += part;
+        }
+    }
 }
 
 /// A flow table: packets in, records out.
@@ -100,7 +115,7 @@ impl Meter {
             now: Timestamp::MIN,
             steps_back: 0,
             latest: Timestamp::MIN,
-            namesakes: Namesakes::new(late_us(&config)),
+            namesakes: Namesakes::new(late_us(&config), most_namesakes(&config)),
             victims: Vec::new(),
             warmth: 0,
             config,
@@ -112,9 +127,13 @@ impl Meter {
         MeterCounters { open: self.flows.len(), ..self.counters.clone() }
     }
 
-    /// Octets held by flows and payload samples.
+    /// Octets held: flows, payload samples, timers, and what is remembered of ended flows.
     pub fn memory(&self) -> usize {
-        self.flows.memory() + self.samples.memory()
+        self.flows.memory()
+            + self.samples.memory()
+            + self.wheel.memory()
+            + self.namesakes.memory()
+            + self.table.memory()
     }
 
     /// Meters the packets of `batch` that `select` names by index, in that order. `block` is what the batch was decoded from.
@@ -374,6 +393,11 @@ impl Meter {
             }
             self.wheel.recycle(self.wheel.cursor() - 1, entries);
         }
+        // Flows that end early leave their entries. What looking through all of them costs, many ended flows share.
+        if self.wheel.len() > 2 * self.flows.len() + FEW_ENTRIES {
+            let flows = &self.flows;
+            self.wheel.retain(|(slot, serial)| flows.get(slot).serial == serial);
+        }
     }
 
     fn look_at(&mut self, slot: u32, serial: u32, now_secs: i64, out: &mut Vec<FlowRecord>) {
@@ -476,6 +500,11 @@ impl Meter {
 /// fragment came a while before.
 fn late_us(config: &MeterConfig) -> i64 {
     config.idle_timeout_us.saturating_add(60_000_000)
+}
+
+/// Ended flows that are remembered: as long as needed, unless flows are limited, when memory is.
+fn most_namesakes(config: &MeterConfig) -> usize {
+    if config.max_flows == 0 { usize::MAX } else { config.max_flows.max(FEW_ENTRIES) }
 }
 
 /// When the flow ends if no further packet comes.

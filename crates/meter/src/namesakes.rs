@@ -50,13 +50,19 @@ pub(crate) struct Namesakes {
     older: Numbers,
     turned: Timestamp,
     keep_us: i64,
+    most: usize,
 }
 
 impl Namesakes {
-    /// Remembers for `keep_us` microseconds at least.
-    pub(crate) fn new(keep_us: i64) -> Self {
+    /// Remembers for `keep_us` microseconds at least, or the latest `most` flows where these are more than that.
+    pub(crate) fn new(keep_us: i64, most: usize) -> Self {
         let numbers = Numbers::default;
-        Self { recent: numbers(), older: numbers(), turned: Timestamp::MIN, keep_us }
+        Self { recent: numbers(), older: numbers(), turned: Timestamp::MIN, keep_us, most }
+    }
+
+    /// Octets held, about: a control octet for each place.
+    pub(crate) fn memory(&self) -> usize {
+        (self.recent.capacity() + self.older.capacity()) * (size_of::<(Namesake, u16)>() + 1)
     }
 
     /// The number of the next flow of this name.
@@ -67,15 +73,22 @@ impl Namesakes {
 
     /// The flow of this name with this number has ended.
     pub(crate) fn ended(&mut self, name: Namesake, number: u16) {
+        if self.recent.len() >= self.most {
+            self.turn();
+        }
         let next = self.recent.entry(name).or_default();
         *next = number.saturating_add(1).max(*next);
+    }
+
+    fn turn(&mut self) {
+        std::mem::swap(&mut self.older, &mut self.recent);
+        self.recent.clear();
     }
 
     /// Forgets what is old enough.
     pub(crate) fn tick(&mut self, now: Timestamp) {
         if now.micros_since(self.turned).saturating_abs() > self.keep_us {
-            std::mem::swap(&mut self.older, &mut self.recent);
-            self.recent.clear();
+            self.turn();
             self.turned = now;
         }
     }

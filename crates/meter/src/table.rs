@@ -21,6 +21,11 @@ impl Table {
         Self { entries: vec![0; FIRST_SIZE], mask: FIRST_SIZE - 1, used: 0 }
     }
 
+    /// Octets held.
+    pub(crate) fn memory(&self) -> usize {
+        self.entries.capacity() * size_of::<u64>()
+    }
+
     /// The first slot from the hash's place on for which `is_it` holds; entries with another hash are not asked about.
     #[inline(always)]
     pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {

@@ -11,6 +11,9 @@ pub(crate) type Entry = (u32, u32);
 const SECONDS: usize = 1 << 9;
 const WORDS: usize = SECONDS / 64;
 
+/// A second's list whose room is kept for another second: more is given back.
+const KEPT_ENTRIES: usize = 1 << 14;
+
 #[derive(Debug)]
 pub(crate) struct Wheel {
     slots: Vec<Vec<Entry>>,
@@ -18,11 +21,12 @@ pub(crate) struct Wheel {
     occupied: [u64; WORDS],
     /// The first second that has not been looked at; `None` before the first tick.
     cursor: Option<i64>,
+    entries: usize,
 }
 
 impl Wheel {
     pub(crate) fn new() -> Self {
-        Self { slots: vec![Vec::new(); SECONDS], occupied: [0; WORDS], cursor: None }
+        Self { slots: vec![Vec::new(); SECONDS], occupied: [0; WORDS], cursor: None, entries: 0 }
     }
 
     /// Enters a flow for the second of its deadline; one that is too far ahead comes up for a look before.
@@ -32,6 +36,7 @@ impl Wheel {
         let second = deadline_secs.clamp(cursor, cursor.saturating_add(SECONDS as i64 - 1));
         let slot = second as usize & (SECONDS - 1);
         self.slots[slot].push(entry);
+        self.entries += 1;
         self.occupied[slot / 64] |= 1 << (slot % 64);
     }
 
@@ -56,7 +61,9 @@ impl Wheel {
                 let slot = second as usize & (SECONDS - 1);
                 self.cursor = Some(second.saturating_add(1));
                 self.occupied[slot / 64] &= !(1 << (slot % 64));
-                Some(std::mem::take(&mut self.slots[slot]))
+                let taken = std::mem::take(&mut self.slots[slot]);
+                self.entries -= taken.len();
+                Some(taken)
             }
             _ => {
                 self.cursor = Some(now_secs);
@@ -87,7 +94,7 @@ impl Wheel {
     pub(crate) fn recycle(&mut self, second_before: i64, mut list: Vec<Entry>) {
         list.clear();
         let slot = &mut self.slots[second_before as usize & (SECONDS - 1)];
-        if slot.is_empty() && slot.capacity() == 0 {
+        if slot.is_empty() && slot.capacity() == 0 && list.capacity() <= KEPT_ENTRIES {
             *slot = list;
         }
     }
@@ -95,6 +102,29 @@ impl Wheel {
     /// Whether the clock was stepped back behind what has been looked at already.
     pub(crate) fn is_ahead_of(&self, now_secs: i64) -> bool {
         self.cursor.is_some_and(|cursor| cursor > now_secs)
+    }
+
+    /// Entries, those of flows that have ended before their second among them.
+    pub(crate) fn len(&self) -> usize {
+        self.entries
+    }
+
+    /// Octets held.
+    pub(crate) fn memory(&self) -> usize {
+        self.slots.iter().map(|slot| slot.capacity() * size_of::<Entry>()).sum()
+    }
+
+    /// Drops the entries that `is_valid` does not know, and their room.
+    pub(crate) fn retain(&mut self, is_valid: impl Fn(Entry) -> bool) {
+        self.entries = 0;
+        for (slot, list) in self.slots.iter_mut().enumerate() {
+            list.retain(|entry| is_valid(*entry));
+            list.shrink_to(list.len() + list.len() / 4);
+            self.entries += list.len();
+            if list.is_empty() {
+                self.occupied[slot / 64] &= !(1 << (slot % 64));
+            }
+        }
     }
 
     /// The second that comes up next.
@@ -105,6 +135,7 @@ impl Wheel {
     /// Takes everything out and starts anew at this second.
     pub(crate) fn restart(&mut self, second: i64) -> Vec<Entry> {
         self.cursor = Some(second);
+        self.entries = 0;
         let occupied = std::mem::replace(&mut self.occupied, [0; WORDS]);
         let slots = self.slots.iter_mut().enumerate();
         let taken = slots.filter(|(slot, _)| occupied[slot / 64] >> (slot % 64) & 1 == 1);

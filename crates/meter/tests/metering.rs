@@ -221,6 +221,37 @@ fn the_longest_idle_flow_makes_room() {
     assert_eq!(records.len(), 5);
 }
 
+/// A flood of first packets from ever new sources, for longer than the idle timeout: what is remembered of the flows that had
+/// to make room must not grow with their number.
+#[test]
+fn a_flood_of_new_flows_takes_no_more_memory_than_the_limit_allows() {
+    const FLOWS: u32 = 400_000;
+    const A_SECOND: u32 = 2_000;
+    let config = MeterConfig { max_flows: 2_000, ..MeterConfig::default() };
+    let seed = HashSeed::new(1);
+    let mut decoder = Decoder::new(DecodeConfig::default(), seed.clone());
+    let mut meter = Meter::new(config, seed);
+    let (mut batch, mut records) = (PacketBatch::default(), Vec::new());
+    let mut frame = tcp_from(A, SYN, 0);
+    let mut handed_over = 0;
+    for number in 0..FLOWS {
+        let time = Timestamp::from_micros(i64::from(number) * S / i64::from(A_SECOND));
+        frame[26..30].copy_from_slice(&(0x0b00_0000 + number).to_be_bytes());
+        batch.clear();
+        if number % A_SECOND == 0 {
+            meter.tick(time, &mut records);
+        }
+        let wire = frame.len() as u32;
+        let link = LinkType::Ethernet;
+        decoder.decode(&Frame { time, link, wire, data: &frame, offset: 0 }, &mut batch);
+        meter.process_all(&batch, &frame, &mut records);
+        handed_over += records.drain(..).filter(|r| r.reason == EndReason::Resource).count();
+    }
+    assert_eq!(handed_over as u32, FLOWS - 2_000);
+    assert_eq!(meter.counters().open, 2_000);
+    assert!(meter.memory() < 9 << 20, "{} octets", meter.memory());
+}
+
 #[test]
 fn udp_uniflow_makes_a_record_of_each_packet() {
     let mut setup = Setup::new();
