@@ -14,6 +14,7 @@
 mod error;
 mod files;
 mod input;
+mod live;
 mod pcap;
 mod pcapng;
 mod stream;
@@ -23,6 +24,7 @@ use rockfish_packet::LinkType;
 
 pub use error::{CaptureError, CutReason, Warning};
 pub use files::CaptureFiles;
+pub use live::{LiveCounters, LiveError, LiveSource};
 pub use stream::CaptureStream;
 
 /// Octets of input that a block takes unless [`Options::block_size`] says otherwise. Measured beside other load, with 2 MiB
@@ -48,6 +50,15 @@ pub struct PacketRef {
     pub link: LinkType,
 }
 
+impl PacketRef {
+    /// Its captured octets, in the octets of its block; empty if they do not lie there.
+    #[inline]
+    pub fn octets<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        let start = self.offset as usize;
+        data.get(start..start + self.captured as usize).unwrap_or(&[])
+    }
+}
+
 /// Captured packets and the octets that they lie in. Made to be filled again and again.
 #[derive(Debug, Default)]
 pub struct Block {
@@ -64,8 +75,7 @@ impl Block {
     /// The captured octets of a packet of this block; empty if they do not lie in it.
     #[inline]
     pub fn octets(&self, packet: &PacketRef) -> &[u8] {
-        let start = packet.offset as usize;
-        self.data.get(start..start + packet.captured as usize).unwrap_or(&[])
+        packet.octets(&self.data)
     }
 }
 

@@ -137,6 +137,21 @@ impl DecodeCounters {
         self.anomalies[anomaly as usize]
     }
 
+    /// Adds those of another decoder.
+    pub fn add(&mut self, other: &Self) {
+        let Self { frames, wire_octets, fragments, reassembled, ignored, anomalies } = other;
+        self.frames += frames;
+        self.wire_octets += wire_octets;
+        self.fragments += fragments;
+        self.reassembled += reassembled;
+        for (sum, part) in self.ignored.iter_mut().zip(ignored) {
+            *sum += part;
+        }
+        for (sum, part) in self.anomalies.iter_mut().zip(anomalies) {
+            *sum += part;
+        }
+    }
+
     #[inline]
     pub(crate) fn ignore(&mut self, reason: Ignored) {
         self.ignored[reason as usize] += 1;

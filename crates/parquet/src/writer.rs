@@ -220,6 +220,11 @@ impl ParquetWriter {
         Ok(mem::take(&mut self.summary))
     }
 
+    /// The files completed since the last call; the summary forgets them.
+    pub fn take_written(&mut self) -> Vec<WrittenFile> {
+        mem::take(&mut self.summary.files)
+    }
+
     /// What has been written so far. Files that are not complete do not count.
     pub fn summary(&self) -> &Summary {
         &self.summary
