@@ -14,6 +14,8 @@ pub mod cli;
 pub mod config;
 pub mod exit;
 pub mod logging;
+pub mod privileges;
+pub mod service;
 pub mod signals;
 
 mod secret;
