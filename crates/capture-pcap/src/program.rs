@@ -34,6 +34,36 @@ impl fmt::Display for UnknownInstruction {
     }
 }
 
+/// An instruction as libpcap makes it and the kernel takes it (`struct sock_filter`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawInstruction {
+    /// Operation code.
+    pub code: u16,
+    /// Instructions to pass over if a test is true.
+    pub jt: u8,
+    /// Instructions to pass over if a test is false.
+    pub jf: u8,
+    /// Constant.
+    pub k: u32,
+}
+
+/// The numbers of libpcap's instructions.
+pub(crate) fn numbers(
+    instructions: &[BpfInstruction],
+) -> Result<Vec<RawInstruction>, UnknownInstruction> {
+    let mut raw = Vec::with_capacity(instructions.len());
+    for (index, instruction) in instructions.iter().enumerate() {
+        // The binding keeps the four numbers to itself and only writes them out.
+        let text = instruction.to_string();
+        let numbers: Vec<u32> = text.split(' ').filter_map(|number| number.parse().ok()).collect();
+        let [code, jt, jf, k] = numbers[..] else {
+            return Err(UnknownInstruction { index, code: u16::MAX });
+        };
+        raw.push(RawInstruction { code: code as u16, jt: jt as u8, jf: jf as u8, k });
+    }
+    Ok(raw)
+}
+
 /// Where a loaded value stands in the packet, and how many octets it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Width {
@@ -103,17 +133,8 @@ pub(crate) struct Program(Vec<Instruction>);
 impl Program {
     /// Checks and takes over libpcap's instructions.
     pub(crate) fn new(instructions: &[BpfInstruction]) -> Result<Self, UnknownInstruction> {
-        let mut raw = Vec::with_capacity(instructions.len());
-        for (index, instruction) in instructions.iter().enumerate() {
-            // The binding keeps the four numbers to itself and only writes them out.
-            let text = instruction.to_string();
-            let numbers: Vec<u32> =
-                text.split(' ').filter_map(|number| number.parse().ok()).collect();
-            let [code, true_offset, false_offset, k] = numbers[..] else {
-                return Err(UnknownInstruction { index, code: u16::MAX });
-            };
-            raw.push((code as u16, true_offset as u8, false_offset as u8, k));
-        }
+        let raw: Vec<_> =
+            numbers(instructions)?.iter().map(|i| (i.code, i.jt, i.jf, i.k)).collect();
         Self::from_raw(&raw)
     }
 
