@@ -32,7 +32,7 @@ _rockfish_probe() {
 
     case "${cmd}" in
         rockfish_probe)
-            opts="-c -i -o -v -q -h -V --config --dump-config --workers --strict --source --live --filter --snaplen --promisc-off --idle-timeout --active-timeout --max-flows --max-payload --udp-uniflow --ndpi --no-mac --vlan-key --icmp-key --tcp-linger --tunnels --no-frag --max-frag-tables --frag-timeout --frag-max-bytes --afp-block-size --afp-block-count --afp-fanout-group --afp-fanout-mode --parquet-dir --parquet-batch-size --parquet-prefix --parquet-schema --observation --hive-boundary-flush --hive-partitioning --rotate-interval --row-group-size --compression-level --json --s3-bucket --s3-prefix --s3-region --s3-endpoint --s3-force-path-style --s3-hive-partitioning --s3-delete-after-upload --test-s3 --verbose --quiet --log-file --log-format --stats --stats-interval --progress --license --help --version validate completions man"
+            opts="-c -i -o -v -q -h -V --config --dump-config --workers --user --strict --source --live --filter --snaplen --promisc-off --idle-timeout --active-timeout --max-flows --max-payload --udp-uniflow --ndpi --no-mac --vlan-key --icmp-key --tcp-linger --tunnels --no-frag --max-frag-tables --frag-timeout --frag-max-bytes --pcap-buffer-size --pcap-immediate --afp-block-size --afp-block-count --afp-fanout-group --afp-fanout-mode --afp-timestamps --parquet-dir --parquet-batch-size --parquet-prefix --parquet-schema --observation --hive-boundary-flush --hive-partitioning --rotate-interval --row-group-size --compression-level --queue-size --json --s3-bucket --s3-prefix --s3-region --s3-endpoint --s3-force-path-style --s3-hive-partitioning --s3-delete-after-upload --test-s3 --verbose --quiet --log-file --log-format --stats --stats-interval --metrics-listen --progress --license --help --version validate completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -47,6 +47,10 @@ _rockfish_probe() {
                     return 0
                     ;;
                 --workers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -138,6 +142,14 @@ _rockfish_probe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --pcap-buffer-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pcap-immediate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --afp-block-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -152,6 +164,10 @@ _rockfish_probe() {
                     ;;
                 --afp-fanout-mode)
                     COMPREPLY=($(compgen -W "hash lb cpu rollover random" -- "${cur}"))
+                    return 0
+                    ;;
+                --afp-timestamps)
+                    COMPREPLY=($(compgen -W "kernel hardware" -- "${cur}"))
                     return 0
                     ;;
                 --parquet-dir)
@@ -195,6 +211,10 @@ _rockfish_probe() {
                     return 0
                     ;;
                 --compression-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --queue-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -243,6 +263,10 @@ _rockfish_probe() {
                     return 0
                     ;;
                 --stats-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics-listen)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -290,7 +314,7 @@ _rockfish_probe() {
             return 0
             ;;
         rockfish_probe__subcmd__validate)
-            opts="-c -i -o -v -q -h --config --dump-config --workers --strict --source --live --filter --snaplen --promisc-off --idle-timeout --active-timeout --max-flows --max-payload --udp-uniflow --ndpi --no-mac --vlan-key --icmp-key --tcp-linger --tunnels --no-frag --max-frag-tables --frag-timeout --frag-max-bytes --afp-block-size --afp-block-count --afp-fanout-group --afp-fanout-mode --parquet-dir --parquet-batch-size --parquet-prefix --parquet-schema --observation --hive-boundary-flush --hive-partitioning --rotate-interval --row-group-size --compression-level --json --s3-bucket --s3-prefix --s3-region --s3-endpoint --s3-force-path-style --s3-hive-partitioning --s3-delete-after-upload --test-s3 --verbose --quiet --log-file --log-format --stats --stats-interval --progress --license --help"
+            opts="-c -i -o -v -q -h --config --dump-config --workers --user --strict --source --live --filter --snaplen --promisc-off --idle-timeout --active-timeout --max-flows --max-payload --udp-uniflow --ndpi --no-mac --vlan-key --icmp-key --tcp-linger --tunnels --no-frag --max-frag-tables --frag-timeout --frag-max-bytes --pcap-buffer-size --pcap-immediate --afp-block-size --afp-block-count --afp-fanout-group --afp-fanout-mode --afp-timestamps --parquet-dir --parquet-batch-size --parquet-prefix --parquet-schema --observation --hive-boundary-flush --hive-partitioning --rotate-interval --row-group-size --compression-level --queue-size --json --s3-bucket --s3-prefix --s3-region --s3-endpoint --s3-force-path-style --s3-hive-partitioning --s3-delete-after-upload --test-s3 --verbose --quiet --log-file --log-format --stats --stats-interval --metrics-listen --progress --license --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -305,6 +329,10 @@ _rockfish_probe() {
                     return 0
                     ;;
                 --workers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -396,6 +424,14 @@ _rockfish_probe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --pcap-buffer-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pcap-immediate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --afp-block-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -410,6 +446,10 @@ _rockfish_probe() {
                     ;;
                 --afp-fanout-mode)
                     COMPREPLY=($(compgen -W "hash lb cpu rollover random" -- "${cur}"))
+                    return 0
+                    ;;
+                --afp-timestamps)
+                    COMPREPLY=($(compgen -W "kernel hardware" -- "${cur}"))
                     return 0
                     ;;
                 --parquet-dir)
@@ -453,6 +493,10 @@ _rockfish_probe() {
                     return 0
                     ;;
                 --compression-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --queue-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -501,6 +545,10 @@ _rockfish_probe() {
                     return 0
                     ;;
                 --stats-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics-listen)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

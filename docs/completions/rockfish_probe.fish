@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rockfish_probe_global_optspecs
-    string join \n c/config= dump-config workers= strict= i/source= live= filter= snaplen= promisc-off= idle-timeout= active-timeout= max-flows= max-payload= udp-uniflow= ndpi= no-mac= vlan-key= icmp-key= tcp-linger= tunnels= no-frag= max-frag-tables= frag-timeout= frag-max-bytes= afp-block-size= afp-block-count= afp-fanout-group= afp-fanout-mode= o/parquet-dir= parquet-batch-size= parquet-prefix= parquet-schema= observation= hive-boundary-flush= hive-partitioning= rotate-interval= row-group-size= compression-level= json= s3-bucket= s3-prefix= s3-region= s3-endpoint= s3-force-path-style= s3-hive-partitioning= s3-delete-after-upload= test-s3 v/verbose q/quiet log-file= log-format= stats= stats-interval= progress= license= h/help V/version
+    string join \n c/config= dump-config workers= user= strict= i/source= live= filter= snaplen= promisc-off= idle-timeout= active-timeout= max-flows= max-payload= udp-uniflow= ndpi= no-mac= vlan-key= icmp-key= tcp-linger= tunnels= no-frag= max-frag-tables= frag-timeout= frag-max-bytes= pcap-buffer-size= pcap-immediate= afp-block-size= afp-block-count= afp-fanout-group= afp-fanout-mode= afp-timestamps= o/parquet-dir= parquet-batch-size= parquet-prefix= parquet-schema= observation= hive-boundary-flush= hive-partitioning= rotate-interval= row-group-size= compression-level= queue-size= json= s3-bucket= s3-prefix= s3-region= s3-endpoint= s3-force-path-style= s3-hive-partitioning= s3-delete-after-upload= test-s3 v/verbose q/quiet log-file= log-format= stats= stats-interval= metrics-listen= progress= license= h/help V/version
 end
 
 function __fish_rockfish_probe_needs_command
@@ -25,10 +25,11 @@ function __fish_rockfish_probe_using_subcommand
 end
 
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -s c -l config -d 'Configuration file (YAML) [env: ROCKFISH_CONFIG]' -r -F
-complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l workers -d 'Worker threads; 0: one for each core [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l workers -d 'Workers; 0: one for each core, on an interface one [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l user -d 'User to become once the interface is open' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l strict -d 'End with status 3 if anything was lost' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -s i -l source -d 'Capture file, folder, glob pattern, `-` for standard input, or interface' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l live -d 'Capture from an interface: pcap, afpacket, netmap, fmadio (not in this build)' -r -f -a "pcap\t'libpcap'
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l live -d 'Capture from an interface: pcap, afpacket, netmap, fmadio [default: pcap]' -r -f -a "pcap\t'libpcap'
 afpacket\t'AF_PACKET with TPACKET_V3 (Linux)'
 netmap\t'netmap (FreeBSD)'
 fmadio\t'Ring buffer of an FMADIO appliance'"
@@ -37,7 +38,7 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l snaplen -
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l promisc-off -d 'Do not put the interface into promiscuous mode' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l idle-timeout -d 'Seconds without a packet after which a flow ends [default: 300]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l active-timeout -d 'Seconds after which a flow is written although it goes on [default: 1800]' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l max-flows -d 'Most flows held at a time; 0: no limit [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l max-flows -d 'Most flows held at a time; 0: no limit [default: 0, on an interface 1000000]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l max-payload -d 'Payload octets of each direction that entropy is taken of [default: 500]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l udp-uniflow -d 'UDP port whose flows are written a packet each; 0: none, 1: all [default: 0]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l ndpi -d 'Detect applications with nDPI (not in this build)' -r
@@ -51,6 +52,8 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l no-frag -
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l max-frag-tables -d 'Most datagrams in reassembly at a time [default: 1024]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l frag-timeout -d 'Seconds after which an incomplete datagram is given up [default: 30]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l frag-max-bytes -d 'Most octets held for reassembly [default: 67108864]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l pcap-buffer-size -d 'Octets of the buffer in which packets wait [default: 67108864]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l pcap-immediate -d 'Take each packet at once instead of several together' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l afp-block-size -d 'Octets of a block of the ring buffer [default: 2097152]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l afp-block-count -d 'Blocks of the ring buffer [default: 64]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l afp-fanout-group -d 'Fanout group; 0: none [default: 0]' -r
@@ -59,6 +62,8 @@ lb\t'Round robin'
 cpu\t'By the CPU that received the packet'
 rollover\t'Fill one socket, then the next'
 random\t'At random'"
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l afp-timestamps -d 'Where packets\' times come from: kernel, hardware [default: kernel]' -r -f -a "kernel\t'The kernel, when it receives the packet'
+hardware\t'The network card, if it can; otherwise the kernel'"
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -s o -l parquet-dir -d 'Folder for Parquet files' -r -F
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l parquet-batch-size -d 'Most flows in a file [default: 1000000]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l parquet-prefix -d 'First word of the file names [default: rockfish]' -r
@@ -67,9 +72,10 @@ extended\t'Version 2: 60 fields, from the Professional tier'"
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l observation -d 'Name of the observation domain [default: gnat]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l hive-boundary-flush -d 'Begin a new file at each day boundary (UTC)' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l hive-partitioning -d 'Put files into folders v1/year=YYYY/month=MM/day=DD/' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l rotate-interval -d 'Seconds of capture time after which a new file is begun; 0: never [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l rotate-interval -d 'Seconds of capture time after which a new file is begun; 0: never [default: 0, on an interface 60]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l row-group-size -d 'Rows in a row group [default: 122880]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l compression-level -d 'Zstandard level, 1 to 22 [default: the writer\'s]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l queue-size -d 'Flow records of an interface that may wait for being written [default: 262144]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l json -d 'Write flows as JSON lines with IPFIX names; `-` for standard output' -r -F
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l s3-bucket -d 'Bucket (not in this build)' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l s3-prefix -d 'What keys begin with' -r
@@ -81,8 +87,9 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l s3-delete
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l log-file -d 'Log to a file, a new one each day; standard error then gets warnings and errors only' -r -F
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l log-format -d 'Shape of log lines: text, json [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
-complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l stats -d 'Print statistics at the end' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l stats -d 'Print statistics at the end, and log them on the way on an interface' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l stats-interval -d 'Seconds between statistics on the way; 0: none [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l metrics-listen -d 'Serve metrics and health at PORT of the loopback interface, or ADDRESS:PORT' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l progress -d 'When the progress bar is shown: auto, always, never [default: auto]' -r -f -a "auto\t'If standard error is a terminal'
 always\t'Always'
 never\t'Never'"
@@ -97,10 +104,11 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -f -a "valid
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -f -a "completions" -d 'Print a completion script'
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -f -a "man" -d 'Print the man page'
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -s c -l config -d 'Configuration file (YAML) [env: ROCKFISH_CONFIG]' -r -F
-complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l workers -d 'Worker threads; 0: one for each core [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l workers -d 'Workers; 0: one for each core, on an interface one [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l user -d 'User to become once the interface is open' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l strict -d 'End with status 3 if anything was lost' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -s i -l source -d 'Capture file, folder, glob pattern, `-` for standard input, or interface' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l live -d 'Capture from an interface: pcap, afpacket, netmap, fmadio (not in this build)' -r -f -a "pcap\t'libpcap'
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l live -d 'Capture from an interface: pcap, afpacket, netmap, fmadio [default: pcap]' -r -f -a "pcap\t'libpcap'
 afpacket\t'AF_PACKET with TPACKET_V3 (Linux)'
 netmap\t'netmap (FreeBSD)'
 fmadio\t'Ring buffer of an FMADIO appliance'"
@@ -109,7 +117,7 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" 
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l promisc-off -d 'Do not put the interface into promiscuous mode' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l idle-timeout -d 'Seconds without a packet after which a flow ends [default: 300]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l active-timeout -d 'Seconds after which a flow is written although it goes on [default: 1800]' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l max-flows -d 'Most flows held at a time; 0: no limit [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l max-flows -d 'Most flows held at a time; 0: no limit [default: 0, on an interface 1000000]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l max-payload -d 'Payload octets of each direction that entropy is taken of [default: 500]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l udp-uniflow -d 'UDP port whose flows are written a packet each; 0: none, 1: all [default: 0]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l ndpi -d 'Detect applications with nDPI (not in this build)' -r
@@ -123,6 +131,8 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" 
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l max-frag-tables -d 'Most datagrams in reassembly at a time [default: 1024]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l frag-timeout -d 'Seconds after which an incomplete datagram is given up [default: 30]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l frag-max-bytes -d 'Most octets held for reassembly [default: 67108864]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l pcap-buffer-size -d 'Octets of the buffer in which packets wait [default: 67108864]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l pcap-immediate -d 'Take each packet at once instead of several together' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l afp-block-size -d 'Octets of a block of the ring buffer [default: 2097152]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l afp-block-count -d 'Blocks of the ring buffer [default: 64]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l afp-fanout-group -d 'Fanout group; 0: none [default: 0]' -r
@@ -131,6 +141,8 @@ lb\t'Round robin'
 cpu\t'By the CPU that received the packet'
 rollover\t'Fill one socket, then the next'
 random\t'At random'"
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l afp-timestamps -d 'Where packets\' times come from: kernel, hardware [default: kernel]' -r -f -a "kernel\t'The kernel, when it receives the packet'
+hardware\t'The network card, if it can; otherwise the kernel'"
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -s o -l parquet-dir -d 'Folder for Parquet files' -r -F
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l parquet-batch-size -d 'Most flows in a file [default: 1000000]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l parquet-prefix -d 'First word of the file names [default: rockfish]' -r
@@ -139,9 +151,10 @@ extended\t'Version 2: 60 fields, from the Professional tier'"
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l observation -d 'Name of the observation domain [default: gnat]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l hive-boundary-flush -d 'Begin a new file at each day boundary (UTC)' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l hive-partitioning -d 'Put files into folders v1/year=YYYY/month=MM/day=DD/' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l rotate-interval -d 'Seconds of capture time after which a new file is begun; 0: never [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l rotate-interval -d 'Seconds of capture time after which a new file is begun; 0: never [default: 0, on an interface 60]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l row-group-size -d 'Rows in a row group [default: 122880]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l compression-level -d 'Zstandard level, 1 to 22 [default: the writer\'s]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l queue-size -d 'Flow records of an interface that may wait for being written [default: 262144]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l json -d 'Write flows as JSON lines with IPFIX names; `-` for standard output' -r -F
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l s3-bucket -d 'Bucket (not in this build)' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l s3-prefix -d 'What keys begin with' -r
@@ -153,8 +166,9 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" 
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l log-file -d 'Log to a file, a new one each day; standard error then gets warnings and errors only' -r -F
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l log-format -d 'Shape of log lines: text, json [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
-complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l stats -d 'Print statistics at the end' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l stats -d 'Print statistics at the end, and log them on the way on an interface' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l stats-interval -d 'Seconds between statistics on the way; 0: none [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l metrics-listen -d 'Serve metrics and health at PORT of the loopback interface, or ADDRESS:PORT' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l progress -d 'When the progress bar is shown: auto, always, never [default: auto]' -r -f -a "auto\t'If standard error is a terminal'
 always\t'Always'
 never\t'Never'"

@@ -9,7 +9,8 @@ use rockfish_app::config::Layer;
 
 use crate::config::{
     AfpacketLayer, ConfigLayer, FanoutMode, FlowLayer, FragmentLayer, InputLayer, LicenseLayer,
-    LiveType, NdpiLayer, OutputLayer, ParquetSchema, Progress, S3Layer, Tunnels,
+    LiveType, MetricsLayer, NdpiLayer, OutputLayer, ParquetSchema, PcapLayer, Progress, S3Layer,
+    Timestamps, Tunnels,
 };
 
 /// What help and man page end with.
@@ -45,6 +46,7 @@ pub const SECTIONS: &[Section] = &[
             "rockfish_probe -i capture.pcap --parquet-dir ./flows",
             "rockfish_probe -i \"/data/captures/*.pcap\" --parquet-dir ./flows --stats",
             "rockfish_probe -i capture.pcap --json - | head",
+            "sudo rockfish_probe -i eth0 --live afpacket --user rockfish -o /var/lib/rockfish",
             "rockfish_probe validate -c config.yaml",
         ],
     },
@@ -151,9 +153,13 @@ pub struct Options {
     #[arg(long)]
     pub dump_config: bool,
 
-    /// Worker threads; 0: one for each core [default: 0]
+    /// Workers; 0: one for each core, on an interface one [default: 0]
     #[arg(long, value_name = "N")]
     pub workers: Option<u64>,
+
+    /// User to become once the interface is open
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
 
     /// End with status 3 if anything was lost
     #[arg(
@@ -173,6 +179,10 @@ pub struct Options {
     /// Reassembly.
     #[command(flatten)]
     pub fragment: FragmentOptions,
+
+    /// libpcap capture.
+    #[command(flatten)]
+    pub pcap: PcapOptions,
 
     /// AF_PACKET capture.
     #[command(flatten)]
@@ -211,7 +221,7 @@ pub struct InputOptions {
     #[arg(short = 'i', long, value_name = "SRC")]
     pub source: Option<String>,
 
-    /// Capture from an interface: pcap, afpacket, netmap, fmadio (not in this build)
+    /// Capture from an interface: pcap, afpacket, netmap, fmadio [default: pcap]
     #[arg(long, value_name = "TYPE", hide_possible_values = true)]
     pub live: Option<LiveType>,
 
@@ -243,7 +253,7 @@ pub struct FlowOptions {
     #[arg(long, value_name = "SECS")]
     pub active_timeout: Option<u64>,
 
-    /// Most flows held at a time; 0: no limit [default: 0]
+    /// Most flows held at a time; 0: no limit [default: 0, on an interface 1000000]
     #[arg(long, value_name = "COUNT")]
     pub max_flows: Option<u64>,
 
@@ -316,6 +326,22 @@ pub struct FragmentOptions {
     pub frag_max_bytes: Option<u64>,
 }
 
+/// libpcap capture.
+#[derive(Clone, Debug, Default, PartialEq, ClapArgs)]
+#[command(next_help_heading = "libpcap Options")]
+pub struct PcapOptions {
+    /// Octets of the buffer in which packets wait [default: 67108864]
+    #[arg(long, value_name = "BYTES")]
+    pub pcap_buffer_size: Option<u64>,
+
+    /// Take each packet at once instead of several together
+    #[arg(
+        long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = parse_switch,
+    )]
+    pub pcap_immediate: Option<bool>,
+}
+
 /// AF_PACKET capture.
 #[derive(Clone, Debug, Default, PartialEq, ClapArgs)]
 #[command(next_help_heading = "AF_PACKET Options (Linux)")]
@@ -335,6 +361,10 @@ pub struct AfpacketOptions {
     /// Fanout mode: hash, lb, cpu, rollover, random [default: hash]
     #[arg(long, value_name = "MODE", hide_possible_values = true)]
     pub afp_fanout_mode: Option<FanoutMode>,
+
+    /// Where packets' times come from: kernel, hardware [default: kernel]
+    #[arg(long, value_name = "WHERE", hide_possible_values = true)]
+    pub afp_timestamps: Option<Timestamps>,
 }
 
 /// What is written.
@@ -375,7 +405,7 @@ pub struct OutputOptions {
     )]
     pub hive_partitioning: Option<bool>,
 
-    /// Seconds of capture time after which a new file is begun; 0: never [default: 0]
+    /// Seconds of capture time after which a new file is begun; 0: never [default: 0, on an interface 60]
     #[arg(long, value_name = "SECS")]
     pub rotate_interval: Option<u64>,
 
@@ -386,6 +416,10 @@ pub struct OutputOptions {
     /// Zstandard level, 1 to 22 [default: the writer's]
     #[arg(long, value_name = "LEVEL")]
     pub compression_level: Option<i32>,
+
+    /// Flow records of an interface that may wait for being written [default: 262144]
+    #[arg(long, value_name = "N")]
+    pub queue_size: Option<u64>,
 
     /// Write flows as JSON lines with IPFIX names; `-` for standard output
     #[arg(long, value_name = "PATH")]
@@ -438,7 +472,7 @@ pub struct S3Options {
 #[derive(Clone, Debug, Default, PartialEq, ClapArgs)]
 #[command(next_help_heading = rockfish_app::cli::LOGGING_HEADING)]
 pub struct ReportOptions {
-    /// Print statistics at the end
+    /// Print statistics at the end, and log them on the way on an interface
     #[arg(
         long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", value_parser = parse_switch,
@@ -448,6 +482,10 @@ pub struct ReportOptions {
     /// Seconds between statistics on the way; 0: none [default: 0]
     #[arg(long, value_name = "SECS")]
     pub stats_interval: Option<u64>,
+
+    /// Serve metrics and health at PORT of the loopback interface, or ADDRESS:PORT
+    #[arg(long, value_name = "ADDR")]
+    pub metrics_listen: Option<String>,
 
     /// When the progress bar is shown: auto, always, never [default: auto]
     #[arg(long, value_name = "WHEN", hide_possible_values = true)]
@@ -471,16 +509,18 @@ impl Options {
             config: _,
             dump_config: _,
             workers,
+            user,
             strict,
             input: InputOptions { source, live, filter, snaplen, promisc_off },
             flow,
             fragment: FragmentOptions { no_frag, max_frag_tables, frag_timeout, frag_max_bytes },
+            pcap: PcapOptions { pcap_buffer_size, pcap_immediate },
             afpacket,
             output,
             s3,
             test_s3: _,
             logging: LoggingOptions { verbose: _, quiet: _, log_file, log_format },
-            report: ReportOptions { stats, stats_interval, progress },
+            report: ReportOptions { stats, stats_interval, metrics_listen, progress },
             license: LicenseOptions { license },
         } = self.clone();
         let FlowOptions {
@@ -496,8 +536,13 @@ impl Options {
             tcp_linger,
             tunnels,
         } = flow;
-        let AfpacketOptions { afp_block_size, afp_block_count, afp_fanout_group, afp_fanout_mode } =
-            afpacket;
+        let AfpacketOptions {
+            afp_block_size,
+            afp_block_count,
+            afp_fanout_group,
+            afp_fanout_mode,
+            afp_timestamps,
+        } = afpacket;
         let OutputOptions {
             parquet_dir,
             parquet_batch_size,
@@ -509,6 +554,7 @@ impl Options {
             rotate_interval,
             row_group_size,
             compression_level,
+            queue_size,
             json,
         } = output;
         let S3Options {
@@ -522,6 +568,7 @@ impl Options {
         } = s3;
         ConfigLayer {
             workers,
+            user,
             strict,
             license: LicenseLayer { path: license },
             input: InputLayer { source, live_type: live, filter, snaplen, promisc_off },
@@ -555,6 +602,7 @@ impl Options {
                 hive_boundary_flush,
                 hive_partitioning,
                 rotate_interval,
+                queue_size,
                 json,
                 stats,
                 stats_interval,
@@ -563,11 +611,14 @@ impl Options {
                 log_file,
                 log_format,
             },
+            pcap: PcapLayer { buffer_size: pcap_buffer_size, immediate: pcap_immediate },
+            metrics: MetricsLayer { listen: metrics_listen },
             afpacket: AfpacketLayer {
                 block_size: afp_block_size,
                 block_count: afp_block_count,
                 fanout_group: afp_fanout_group,
                 fanout_mode: afp_fanout_mode,
+                timestamps: afp_timestamps,
             },
             s3: S3Layer {
                 bucket: s3_bucket,

@@ -23,7 +23,17 @@ pub enum LiveType {
     Fmadio,
 }
 
-/// How AF_PACKET spreads packets over the processes of a fanout group.
+/// Where AF_PACKET takes packets' times from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Timestamps {
+    /// The kernel, when it receives the packet
+    Kernel,
+    /// The network card, if it can; otherwise the kernel
+    Hardware,
+}
+
+/// How AF_PACKET spreads packets over the sockets of a fanout group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum FanoutMode {
@@ -71,7 +81,7 @@ pub enum Progress {
     Never,
 }
 
-choice_values!(LiveType, FanoutMode, ParquetSchema, Tunnels, Progress);
+choice_values!(LiveType, Timestamps, FanoutMode, ParquetSchema, Tunnels, Progress);
 
 /// Longest time that a key takes, in seconds: 136 years, which still counts in microseconds.
 const LONGEST_SECS: u64 = u32::MAX as u64;
@@ -79,8 +89,13 @@ const LONGEST_SECS: u64 = u32::MAX as u64;
 section! {
     /// Keys outside sections.
     pub struct Config, layer ConfigLayer {
-        /// Worker threads that packets are spread over. 0: one for each core. The records do not depend on it.
-        workers: u64 = 0, range 0..=1024, flag "workers";
+        /// Workers that packets are spread over. 0: one for each core for captures, one for an interface. Records of a capture
+        /// do not depend on it. Of an interface each worker has a socket and a flow table of its own (`afpacket` only); what
+        /// then comes to which of them, `afpacket.fanout_mode` says.
+        workers: u64 = 0, range 0..=256, flag "workers";
+        /// User to become once the interface is open, by name or number; only the right to capture is kept. Without it the
+        /// program stays who it is.
+        user: String, flag "user";
         /// End with status 3 if anything was lost: a capture cut in the middle of a packet, for one.
         strict: bool = false, flag "strict";
     }
@@ -91,9 +106,11 @@ section! {
         ndpi: Ndpi, layer NdpiLayer;
         fragment: Fragment, layer FragmentLayer;
         output: Output, layer OutputLayer;
+        pcap: Pcap, layer PcapLayer;
         afpacket: Afpacket, layer AfpacketLayer;
         netmap: Netmap, layer NetmapLayer;
         fmadio: Fmadio, layer FmadioLayer;
+        metrics: Metrics, layer MetricsLayer;
         s3: S3, layer S3Layer;
         geoip: Geoip, layer GeoipLayer;
         ip_reputation: IpReputation, layer IpReputationLayer;
@@ -113,9 +130,9 @@ section! {
     /// Where packets come from.
     pub struct Input, layer InputLayer {
         /// Capture file, folder of capture files, glob pattern, `-` for standard input, or the name of an interface.
-        /// Required. This build reads captures only: an interface is refused.
+        /// Required. What exists under that name is read as captures, unless `--live` or its variable asks for an interface.
         source: String, flag "source";
-        /// How packets are taken from an interface. Of no meaning when `source` is a capture.
+        /// How packets are taken from an interface. In the file it has no meaning when `source` is a capture.
         live_type: LiveType = LiveType::Pcap, flag "live";
         /// Only packets that match this expression, in libpcap's language.
         filter: String, flag "filter";
@@ -133,7 +150,9 @@ section! {
         idle_timeout: u64 = 300, range 1..=LONGEST_SECS, flag "idle-timeout";
         /// Seconds after which a flow is written although it goes on.
         active_timeout: u64 = 1800, range 1..=LONGEST_SECS, flag "active-timeout";
-        /// Most flows held at a time; beyond it the longest idle one is written. 0: no limit.
+        /// Most flows held at a time; beyond it the longest idle one is written. 0: no limit. Where nothing is set, there is no
+        /// limit for captures, and one of 1000000 for an interface, so that a flood cannot take all memory. Several workers
+        /// share it evenly.
         max_flows: u64 = 0, flag "max-flows";
         /// Payload octets of each direction that entropy is taken of. Never bounds protocol detection.
         max_payload: u32 = 500, range 0..=65_535, flag "max-payload";
@@ -200,13 +219,17 @@ section! {
         hive_boundary_flush: bool = false, flag "hive-boundary-flush";
         /// Put files into folders `v1/year=YYYY/month=MM/day=DD/`.
         hive_partitioning: bool = false, flag "hive-partitioning";
-        /// Seconds of capture time after which a new file is begun. 0: never.
+        /// Seconds of capture time after which a new file is begun. 0: never. Where nothing is set, never for captures, and
+        /// after 60 for an interface.
         rotate_interval: u64 = 0, range 0..=LONGEST_SECS, flag "rotate-interval";
+        /// Flow records of an interface that may wait for being written. If more come, because the disk is slow, they are lost
+        /// and counted; capture goes on. A record takes about 300 octets of memory.
+        queue_size: u64 = 262_144, range 1024..=268_435_456, flag "queue-size";
         /// File for flows as JSON, an object a line with IPFIX names; `-` for standard output.
         json: PathBuf, flag "json";
-        /// Print statistics at the end.
+        /// Print statistics at the end, and of an interface every `stats_interval` seconds as well, or 60.
         stats: bool = false, flag "stats";
-        /// Seconds between statistics on the way. 0: none.
+        /// Seconds between statistics on the way, which are logged. 0: none.
         stats_interval: u64 = 0, range 0..=LONGEST_SECS, flag "stats-interval";
         /// When the progress bar is shown.
         progress: Progress = Progress::Auto, flag "progress";
@@ -220,21 +243,35 @@ section! {
 }
 
 section! {
-    /// AF_PACKET capture (Linux). Of no meaning in this build, which does not capture from interfaces.
-    pub struct Afpacket, layer AfpacketLayer {
-        /// Octets of a block of the ring buffer.
-        block_size: u64 = 2_097_152, range 4096..=1_073_741_824, flag "afp-block-size";
-        /// Blocks of the ring buffer.
-        block_count: u64 = 64, range 1..=65_536, flag "afp-block-count";
-        /// Fanout group that shares the interface's packets. 0: none.
-        fanout_group: u32 = 0, range 0..=65_535, flag "afp-fanout-group";
-        /// How the group shares them.
-        fanout_mode: FanoutMode = FanoutMode::Hash, flag "afp-fanout-mode";
+    /// libpcap capture.
+    pub struct Pcap, layer PcapLayer {
+        /// Octets of the buffer in which packets wait.
+        buffer_size: u64 = 67_108_864, range 65_536..=2_147_483_647, flag "pcap-buffer-size";
+        /// Take each packet at once instead of several together: costs more, and delays less.
+        immediate: bool = false, flag "pcap-immediate";
     }
 }
 
 section! {
-    /// Netmap capture (FreeBSD). Of no meaning in this build, which does not capture from interfaces.
+    /// AF_PACKET capture (Linux). Each worker has a ring of `block_size` × `block_count` octets.
+    pub struct Afpacket, layer AfpacketLayer {
+        /// Octets of a block of the ring buffer, a multiple of the page size.
+        block_size: u64 = 2_097_152, range 4096..=1_073_741_824, flag "afp-block-size";
+        /// Blocks of the ring buffer.
+        block_count: u64 = 64, range 1..=65_536, flag "afp-block-count";
+        /// Number of the fanout group that shares the interface's packets: for several processes. 0: none, or one of their own
+        /// for several `workers`.
+        fanout_group: u32 = 0, range 0..=65_535, flag "afp-fanout-group";
+        /// How the group shares them. Only with `hash` do all packets of a flow come to one worker; the others make several
+        /// records of a flow, for each worker that saw packets of it.
+        fanout_mode: FanoutMode = FanoutMode::Hash, flag "afp-fanout-mode";
+        /// Where packets' times come from.
+        timestamps: Timestamps = Timestamps::Kernel, flag "afp-timestamps";
+    }
+}
+
+section! {
+    /// Netmap capture (FreeBSD, and Linux with its module). Promiscuous mode is switched on outside: `ifconfig em0 promisc`.
     pub struct Netmap, layer NetmapLayer {
         /// Slots of a receive ring; without it the driver chooses.
         rx_slots: u32, range 1..=1_048_576;
@@ -248,12 +285,20 @@ section! {
 }
 
 section! {
-    /// Capture on an FMADIO appliance. Of no meaning in this build, which does not capture from interfaces.
+    /// Capture on an FMADIO appliance.
     pub struct Fmadio, layer FmadioLayer {
         /// Ring buffer to read.
-        ring_path: PathBuf;
+        ring_path: PathBuf = PathBuf::from("/opt/fmadio/queue/lxc_ring0");
         /// Take packets with a wrong frame check sequence as well.
         include_fcs_errors: bool = false;
+    }
+}
+
+section! {
+    /// Figures for Prometheus, and whether all is well, of a probe on an interface.
+    pub struct Metrics, layer MetricsLayer {
+        /// Where to listen: `PORT` on the loopback interface, or `ADDRESS:PORT`. Without it nothing listens.
+        listen: String, flag "metrics-listen";
     }
 }
 

@@ -7,6 +7,9 @@ pub mod pipeline;
 pub mod settings;
 
 mod commands;
+mod decoding;
+mod live;
+mod report;
 mod run;
 mod sink;
 mod waiting;

@@ -22,8 +22,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use rockfish_capture::{BLOCK_SIZE, Block, CaptureError, PacketSource, Progress, Skipped, Warning};
 use rockfish_capture_pcap::BpfFilter;
 use rockfish_flow::{EndReason, FlowRecord, Timestamp};
-use rockfish_meter::{Advance, Clock, Meter, MeterConfig, MeterCounters};
-use rockfish_packet::{DecodeConfig, DecodeCounters, Decoder, Frame, HashSeed, PacketBatch};
+use rockfish_meter::{Meter, MeterConfig, MeterCounters};
+use rockfish_packet::{DecodeConfig, DecodeCounters, HashSeed, PacketBatch};
+
+use crate::decoding::{Decoding, Tick, meter};
 
 /// Blocks on their way to a meter, and messages on their way to the collector. More would only leave the caches.
 const IN_FLIGHT: usize = 4;
@@ -108,9 +110,7 @@ pub fn run<S: RecordSink>(
     let seed = HashSeed::new(config.hash_secret);
     let workers = if config.meter.max_flows > 0 { 1 } else { config.workers.get() };
     let mut reader = Reader {
-        filter,
-        decoder: Decoder::new(config.decode.clone(), seed.clone()),
-        clock: Clock::new(config.meter.idle_timeout_us),
+        decoding: Decoding::new(filter, config, &seed),
         shards: workers,
         totals: Totals::default(),
     };
@@ -138,18 +138,18 @@ pub fn run<S: RecordSink>(
         let read = reader.read_and_meter(source, local, senders, stop, observer);
         let mut others = MeterCounters::default();
         for handle in handles {
-            add_counters(&mut others, &join(handle)?);
+            others.add(&join(handle)?);
         }
         // A sink that failed made everything before it stop: its error is the one to tell.
         let sink = join(collector)??;
         let mut meter = read?;
-        add_counters(&mut meter, &others);
+        meter.add(&others);
         let totals = Totals { meter, ..reader.totals(source) };
         Ok((totals, sink))
     })
 }
 
-fn spawn<'scope, T: Send + 'scope>(
+pub(crate) fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
     name: &str,
     body: impl FnOnce() -> T + Send + 'scope,
@@ -160,7 +160,7 @@ fn spawn<'scope, T: Send + 'scope>(
         .with_context(|| format!("cannot start thread {name}"))
 }
 
-fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> anyhow::Result<T> {
+pub(crate) fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> anyhow::Result<T> {
     handle.join().map_err(|panic| {
         let text = panic
             .downcast_ref::<&str>()
@@ -169,16 +169,6 @@ fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> anyhow::Result<T> {
             .unwrap_or_default();
         anyhow::anyhow!("a thread of the pipeline failed: {text}")
     })
-}
-
-fn add_counters(sum: &mut MeterCounters, part: &MeterCounters) {
-    sum.packets += part.packets;
-    sum.octets += part.octets;
-    sum.open += part.open;
-    sum.peak += part.peak;
-    for (sum, part) in sum.records.iter_mut().zip(part.records) {
-        *sum += part;
-    }
 }
 
 /// A block with what was decoded from it.
@@ -191,13 +181,6 @@ struct Work {
     ticks: Vec<Tick>,
     /// Meters hand over what they have after this block.
     hand_over: bool,
-}
-
-/// The clock reached a further second before the packet with this index.
-#[derive(Clone, Copy, Debug)]
-struct Tick {
-    before_packet: u32,
-    clock: Timestamp,
 }
 
 /// What a meter thread is told.
@@ -215,9 +198,7 @@ enum Handed {
 }
 
 struct Reader {
-    filter: Option<BpfFilter>,
-    decoder: Decoder,
-    clock: Clock,
+    decoding: Decoding,
     shards: usize,
     totals: Totals,
 }
@@ -227,8 +208,9 @@ impl Reader {
         Totals {
             progress: source.progress(),
             skipped: source.skipped(),
-            decode: self.decoder.counters().clone(),
-            clock: (self.clock.now() != Timestamp::MIN).then(|| self.clock.now()),
+            filtered: self.decoding.filtered(),
+            decode: self.decoding.counters().clone(),
+            clock: self.decoding.clock(),
             ..self.totals.clone()
         }
     }
@@ -258,10 +240,11 @@ impl Reader {
             self.totals.stopped = !more && stop.load(Ordering::Relaxed);
         }
         if more {
-            self.decode(work)?;
+            let Work { block, batch, ticks, .. } = &mut *work;
+            self.decoding.decode(&block.packets, &block.data, batch, ticks)?;
         } else {
             work.block.packets.clear();
-            self.decoder.finish(&mut work.batch);
+            self.decoding.finish(&mut work.batch);
         }
         if self.shards > 1 {
             self.share(work);
@@ -271,36 +254,6 @@ impl Reader {
         }
         observer.block(&self.totals(source));
         Ok(more)
-    }
-
-    fn decode(&mut self, work: &mut Work) -> anyhow::Result<()> {
-        let Work { block, batch, ticks, .. } = work;
-        for packet in &block.packets {
-            let data = block.octets(packet);
-            if let Some(filter) = &mut self.filter
-                && !filter.matches(packet.link, packet.wire, data)?
-            {
-                self.totals.filtered += 1;
-                continue;
-            }
-            match self.clock.observe(packet.time) {
-                Advance::Same => {}
-                Advance::Backwards => self.decoder.counters_mut().note_time_backwards(),
-                Advance::Tick(clock) => {
-                    self.decoder.advance(clock, batch);
-                    ticks.push(Tick { before_packet: batch.packets.len() as u32, clock });
-                }
-            }
-            let frame = Frame {
-                time: packet.time,
-                link: packet.link,
-                wire: packet.wire,
-                data,
-                offset: packet.offset,
-            };
-            self.decoder.decode(&frame, batch);
-        }
-        Ok(())
     }
 
     fn share(&self, work: &mut Work) {
@@ -401,18 +354,21 @@ impl MeterThread {
         self.meter.counters()
     }
 
-    fn block(&mut self, work: &Work, mut select: &[u32]) -> Result<(), Gone> {
-        for tick in &work.ticks {
-            let before = select.partition_point(|index| *index < tick.before_packet);
-            let (before, after) = select.split_at(before);
-            select = after;
-            self.meter.process(&work.batch, &work.block.data, before, &mut self.rest);
-            self.meter.tick(tick.clock, &mut self.rest);
-            // The next epoch will have about as many records as this one.
-            let next = Vec::with_capacity(self.rest.len().min(MOST_EXPECTED));
-            self.epochs.push((std::mem::replace(&mut self.rest, next), tick.clock));
-        }
-        self.meter.process(&work.batch, &work.block.data, select, &mut self.rest);
+    fn block(&mut self, work: &Work, select: &[u32]) -> Result<(), Gone> {
+        let Work { block, batch, ticks, .. } = work;
+        meter(
+            &mut self.meter,
+            batch,
+            &block.data,
+            select,
+            ticks,
+            &mut self.rest,
+            |records, clock| {
+                // The next epoch will have about as many records as this one.
+                let next = Vec::with_capacity(records.len().min(MOST_EXPECTED));
+                self.epochs.push((std::mem::replace(records, next), clock));
+            },
+        );
         if !work.hand_over {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! One run of the probe: opens source and outputs, meters, and says how it went.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,14 @@ use rockfish_app::signals::Signals;
 use rockfish_app::{Exit, ResultExt, logging};
 use rockfish_capture::{CaptureError, CaptureFiles, Options, PacketSource, Warning};
 use rockfish_capture_pcap::BpfFilter;
-use rockfish_flow::EndReason;
 use rockfish_meter::MeterConfig;
-use rockfish_packet::{Anomaly, DecodeConfig, FragmentConfig, Ignored, Tunnels, UdpUniflow};
-use rockfish_parquet::Summary;
+use rockfish_packet::{DecodeConfig, FragmentConfig, Tunnels, UdpUniflow};
 
 use crate::pipeline::{self, Observer, PipelineConfig, Totals};
-use crate::settings::{self, JsonTarget, Progress, Settings};
+use crate::settings::{self, Progress, Settings};
 use crate::sink::Outputs;
 use crate::waiting::Waiting;
+use crate::{live, report};
 
 /// How often the progress bar is drawn.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -28,6 +27,9 @@ const REDRAW: Duration = Duration::from_millis(200);
 /// # Errors
 /// The source is no capture or cannot be read, the filter is wrong, or an output cannot be written.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Exit> {
+    if let Some(live) = &settings.input.live {
+        return live::run(settings, live);
+    }
     let options = Options { snaplen: settings.input.snaplen, ..Options::default() };
     let files = CaptureFiles::with_options(&settings.input.source, options).exit(Exit::Usage)?;
     let filter = settings
@@ -53,9 +55,10 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Exit> {
     watch.finish_bar();
     let (totals, outputs) = result?;
     let summary = outputs.finish()?;
-    report(&totals, summary.as_ref(), began.elapsed());
+    let took = began.elapsed();
+    report::log(&totals, summary.as_ref(), took);
     if settings.output.stats {
-        print_statistics(settings, &totals, summary.as_ref(), began.elapsed())?;
+        report::print(settings, |out| report::write(out, &totals, summary.as_ref(), took))?;
     }
     let lost = watch.losses || totals.skipped.total() > 0;
     Ok(match (watch.failures, lost && settings.strict) {
@@ -198,92 +201,4 @@ impl Observer for Watch {
         tracing::error!("{error:#}");
         Ok(())
     }
-}
-
-/// The end in one line of the log.
-fn report(totals: &Totals, summary: Option<&Summary>, took: Duration) {
-    let flows = totals.meter.records_total();
-    let files = summary.map_or(0, |summary| summary.files.len());
-    let octets: u64 =
-        summary.map_or(0, |summary| summary.files.iter().map(|file| file.bytes).sum());
-    tracing::info!(
-        packets = totals.decode.frames,
-        flows,
-        files,
-        file_octets = octets,
-        ignored = totals.decode.ignored_total(),
-        seconds = format_args!("{:.3}", took.as_secs_f64()),
-        "{}",
-        if totals.stopped { "stopped" } else { "done" }
-    );
-    if totals.decode.frames == 0 {
-        tracing::warn!("the input holds no packets");
-    }
-}
-
-/// `--stats`: everything that was counted. On standard output, unless that carries flows.
-fn print_statistics(
-    settings: &Settings,
-    totals: &Totals,
-    summary: Option<&Summary>,
-    took: Duration,
-) -> anyhow::Result<()> {
-    let mut text = Vec::new();
-    write_statistics(&mut text, totals, summary, took)?;
-    if settings.output.json == Some(JsonTarget::Stdout) {
-        std::io::stderr().lock().write_all(&text).context("cannot write to standard error")
-    } else {
-        let mut out = rockfish_app::stdout();
-        out.write_all(&text).and_then(|()| out.flush()).context("cannot write to standard output")
-    }
-}
-
-fn write_statistics(
-    out: &mut dyn Write,
-    totals: &Totals,
-    summary: Option<&Summary>,
-    took: Duration,
-) -> std::io::Result<()> {
-    let mut line = |name: &str, value: u64| writeln!(out, "{name:<32}{value:>16}");
-    let decode = &totals.decode;
-    line("packets read", totals.progress.packets)?;
-    for (name, value) in [
-        ("skipped: unknown link type", totals.skipped.unknown_link),
-        ("skipped: unknown interface", totals.skipped.unknown_interface),
-        ("skipped: corrupt record", totals.skipped.corrupt),
-        ("left out by the filter", totals.filtered),
-    ] {
-        if value > 0 {
-            line(name, value)?;
-        }
-    }
-    line("octets on the wire", decode.wire_octets)?;
-    line("packets in flows", totals.meter.packets)?;
-    line("IP octets in flows", totals.meter.octets)?;
-    line("ignored", decode.ignored_total())?;
-    for reason in Ignored::ALL {
-        if decode.ignored(reason) > 0 {
-            line(&format!("  {}", reason.as_str()), decode.ignored(reason))?;
-        }
-    }
-    line("fragments", decode.fragments)?;
-    line("datagrams reassembled", decode.reassembled)?;
-    for anomaly in Anomaly::ALL {
-        if decode.anomaly(anomaly) > 0 {
-            line(&format!("anomaly {}", anomaly.as_str()), decode.anomaly(anomaly))?;
-        }
-    }
-    line("flows", totals.meter.records_total())?;
-    for reason in EndReason::ALL {
-        let records = totals.meter.records[reason as usize];
-        if records > 0 {
-            line(&format!("  {reason}"), records)?;
-        }
-    }
-    line("most flows open at a time", totals.meter.peak as u64)?;
-    if let Some(summary) = summary {
-        line("Parquet files", summary.files.len() as u64)?;
-        line("Parquet octets", summary.files.iter().map(|file| file.bytes).sum())?;
-    }
-    writeln!(out, "{:<32}{:>16.3}", "seconds", took.as_secs_f64())
 }

@@ -1,5 +1,6 @@
 //! What the pipeline works by: plain values, checked once.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -10,12 +11,22 @@ use rockfish_app::exit::{Problem, Problems};
 use rockfish_app::logging::{Level, Logging};
 
 use crate::args::{Args, OptionLayers};
-use crate::config::{Config, ConfigLayer, ParquetSchema, Tunnels};
+use crate::config::{Config, ConfigLayer, LiveType, ParquetSchema, Tunnels};
 
-pub use crate::config::Progress;
+pub use crate::config::{FanoutMode, Progress, Timestamps};
 
 /// The observation domain of records written without a licence.
 pub const DEFAULT_OBSERVATION: &str = "gnat";
+
+/// Most flows of an interface where nothing is said: a flood must not take all memory.
+const LIVE_MAX_FLOWS: usize = 1_000_000;
+
+/// Time after which an interface's files end where nothing is said: what is not in a complete file is lost when the machine
+/// fails.
+const LIVE_ROTATE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Time between an interface's statistics where nothing is said.
+const LIVE_STATS_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Standard input as a source, and standard output as a target.
 const DASH: &str = "-";
@@ -44,12 +55,81 @@ pub struct Settings {
 /// Where packets come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputSettings {
-    /// A capture file, folder, glob pattern, or `-`. It was there when the settings were made.
+    /// A capture file, folder, glob pattern, or `-`, which was there when the settings were made; or an interface.
     pub source: String,
     /// Filter expression in libpcap's language, not yet compiled; never empty.
     pub filter: Option<String>,
     /// Octets of each packet that are looked at.
     pub snaplen: u32,
+    /// The source is an interface.
+    pub live: Option<LiveSettings>,
+}
+
+/// Capture from an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveSettings {
+    /// How.
+    pub kind: LiveKind,
+    /// Put the interface into promiscuous mode.
+    pub promiscuous: bool,
+    /// Sockets, each with a flow table of its own.
+    pub workers: NonZeroUsize,
+    /// User to become.
+    pub user: Option<String>,
+    /// Where to serve metrics.
+    pub metrics: Option<SocketAddr>,
+    /// Time between statistics in the log.
+    pub stats_interval: Option<Duration>,
+}
+
+impl LiveSettings {
+    /// Whether the network card is asked for times, which takes a right of its own.
+    pub fn stamps_in_hardware(&self) -> bool {
+        matches!(self.kind, LiveKind::Afpacket { timestamps: Timestamps::Hardware, .. })
+    }
+}
+
+/// How packets are taken from an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LiveKind {
+    /// libpcap.
+    Pcap {
+        /// Octets of the buffer.
+        buffer_size: usize,
+        /// Take packets one by one.
+        immediate: bool,
+    },
+    /// AF_PACKET.
+    Afpacket {
+        /// Octets of a block of the ring.
+        block_size: usize,
+        /// Blocks.
+        block_count: usize,
+        /// Group to join.
+        fanout_group: Option<u16>,
+        /// How the group shares packets.
+        fanout_mode: FanoutMode,
+        /// Where times come from.
+        timestamps: Timestamps,
+    },
+    /// netmap.
+    Netmap {
+        /// Slots of a receive ring.
+        rx_slots: Option<u32>,
+        /// Slots of a transmit ring.
+        tx_slots: Option<u32>,
+        /// Longest wait.
+        poll_timeout: Duration,
+        /// Read the host stack's rings.
+        host_rings: bool,
+    },
+    /// FMADIO.
+    Fmadio {
+        /// The ring.
+        ring_path: PathBuf,
+        /// Take damaged packets.
+        include_fcs_errors: bool,
+    },
 }
 
 /// Which UDP flows are written a packet each.
@@ -131,6 +211,8 @@ pub struct OutputSettings {
     pub hive_partitioning: bool,
     /// Capture time after which a new file is begun.
     pub rotate_interval: Option<Duration>,
+    /// Records that may wait for being written.
+    pub queue_size: usize,
     /// Where JSON lines go.
     pub json: Option<JsonTarget>,
     /// Print statistics at the end.
@@ -168,7 +250,11 @@ impl Settings {
             return Err(Problems(check.problems));
         }
         check.consistency(&config);
-        let source = check.source(&config);
+        let live = check.live(&config);
+        let source = match live {
+            Some(_) => config.input.source.clone().unwrap_or_default(),
+            None => check.source(&config),
+        };
         let observation = check.observation(&config);
         check.names(&config);
         let Check { problems, warnings, .. } = check;
@@ -176,17 +262,22 @@ impl Settings {
             return Err(Problems(problems));
         }
 
+        let unset = |key| layers.origin(key) == Origin::Default;
+        let of_live = |key| live.is_some() && unset(key);
+        let max_flows = of_live("flow.max_flows").then_some(LIVE_MAX_FLOWS);
+        let rotate_interval = of_live("output.rotate_interval").then_some(LIVE_ROTATE_INTERVAL);
         let Config { input, flow, fragment, output, .. } = config;
         Ok(Self {
             input: InputSettings {
                 source,
                 filter: input.filter.filter(|filter| !filter.trim().is_empty()),
                 snaplen: input.snaplen,
+                live,
             },
             flow: FlowSettings {
                 idle_timeout: Duration::from_secs(flow.idle_timeout),
                 active_timeout: Duration::from_secs(flow.active_timeout),
-                max_flows: to_usize(flow.max_flows),
+                max_flows: max_flows.unwrap_or(to_usize(flow.max_flows)),
                 max_payload: to_u16(flow.max_payload),
                 udp_uniflow: match to_u16(flow.udp_uniflow_port) {
                     0 => UdpUniflow::Off,
@@ -215,7 +306,8 @@ impl Settings {
                 observation,
                 hive_boundary_flush: output.hive_boundary_flush,
                 hive_partitioning: output.hive_partitioning,
-                rotate_interval: some_secs(output.rotate_interval),
+                rotate_interval: rotate_interval.or(some_secs(output.rotate_interval)),
+                queue_size: to_usize(output.queue_size),
                 json: output.json.map(|path| match path.as_os_str() == DASH {
                     true => JsonTarget::Stdout,
                     false => JsonTarget::File(path),
@@ -277,10 +369,6 @@ impl Check<'_> {
 
     /// Refuses what a later build will do, so that nobody believes it was done.
     fn missing_parts(&mut self, config: &Config, options: OptionLayers<'_>) {
-        // The file may name a live type beside a capture, since it is the default as well; a flag or variable asks.
-        if matches!(self.layers.origin("input.live_type"), Origin::Flag | Origin::Environment) {
-            self.not_in_this_build("input.live_type", "live capture is");
-        }
         if options.test_s3() {
             self.problem("--test-s3: S3 upload is not in this build".to_owned(), None);
         }
@@ -359,13 +447,73 @@ impl Check<'_> {
         }
     }
 
+    /// How packets are captured, if the source is an interface.
+    fn live(&mut self, config: &Config) -> Option<LiveSettings> {
+        let source = config.input.source.as_deref().unwrap_or_default();
+        // The file may name a live type beside a capture, since it is the default as well; a flag or variable asks.
+        let asked =
+            matches!(self.layers.origin("input.live_type"), Origin::Flag | Origin::Environment);
+        let named = may_be_interface(source, config.input.live_type);
+        if source.is_empty() || !(asked || named && !Path::new(source).exists()) {
+            return None;
+        }
+        let Config { pcap, afpacket, netmap, fmadio, .. } = config;
+        let kind = match config.input.live_type {
+            LiveType::Pcap => LiveKind::Pcap {
+                buffer_size: to_usize(pcap.buffer_size),
+                immediate: pcap.immediate,
+            },
+            LiveType::Afpacket => LiveKind::Afpacket {
+                block_size: to_usize(afpacket.block_size),
+                block_count: to_usize(afpacket.block_count),
+                fanout_group: Some(to_u16(afpacket.fanout_group)).filter(|group| *group > 0),
+                fanout_mode: afpacket.fanout_mode,
+                timestamps: afpacket.timestamps,
+            },
+            LiveType::Netmap => LiveKind::Netmap {
+                rx_slots: netmap.rx_slots,
+                tx_slots: netmap.tx_slots,
+                poll_timeout: Duration::from_millis(u64::from(netmap.poll_timeout)),
+                host_rings: netmap.host_rings,
+            },
+            LiveType::Fmadio => LiveKind::Fmadio {
+                ring_path: fmadio.ring_path.clone(),
+                include_fcs_errors: fmadio.include_fcs_errors,
+            },
+        };
+        let several = config.workers > 1;
+        if several && !matches!(kind, LiveKind::Afpacket { .. }) {
+            let key = self.layers.describe_origin("workers");
+            self.problem(
+                format!("{key}: {} workers take --live afpacket, expected 1", config.workers),
+                None,
+            );
+        }
+        let metrics = config.metrics.listen.as_deref().filter(|text| !text.is_empty());
+        let metrics = metrics.map(rockfish_metrics::listen_addr).transpose();
+        let metrics = metrics.unwrap_or_else(|error| {
+            let key = self.layers.describe_origin("metrics.listen");
+            self.problem(format!("{key}: {error}"), None);
+            None
+        });
+        Some(LiveSettings {
+            kind,
+            promiscuous: !config.input.promisc_off,
+            workers: NonZeroUsize::new(to_usize(config.workers)).unwrap_or(NonZeroUsize::MIN),
+            user: config.user.clone().filter(|user| !user.is_empty()),
+            metrics,
+            stats_interval: some_secs(config.output.stats_interval)
+                .or(config.output.stats.then_some(LIVE_STATS_INTERVAL)),
+        })
+    }
+
     /// The source, if it is there.
     fn source(&mut self, config: &Config) -> String {
         let source = config.input.source.clone().unwrap_or_default();
         if source.is_empty() {
             self.problem(
                 "input.source: required, found nothing".to_owned(),
-                Some("give -i FILE: a capture file, a folder, a quoted glob pattern, or - for standard input"),
+                Some("give -i FILE: a capture file, a folder, a quoted glob pattern, - for standard input, or an interface"),
             );
             return source;
         }
@@ -392,15 +540,8 @@ impl Check<'_> {
                     None,
                 ),
             }
-        } else if may_be_interface(&source) {
-            self.problem(
-                format!(
-                    "{key}: {source:?} is no file or folder, and live capture from an interface is not in this build"
-                ),
-                Some("capture to a file first, or through a pipe: tcpdump -i … -w - | rockfish_probe -i - …"),
-            );
         } else {
-            self.problem(format!("{key}: {source:?} is no file or folder"), None);
+            self.problem(format!("{key}: {source:?} is no file, folder or interface"), None);
         }
         source
     }
@@ -449,15 +590,24 @@ impl Check<'_> {
     }
 }
 
-/// Whether a source that is no file has the shape of an interface's name.
-fn may_be_interface(source: &str) -> bool {
+/// Whether a source that is no file is an interface, or whatever else packets are captured from.
+fn may_be_interface(source: &str, kind: LiveType) -> bool {
     const LONGEST_NAME: usize = 15;
     const CAPTURES: [&str; 7] = ["pcap", "pcapng", "cap", "dump", "dmp", "gz", "zst"];
     let name = source.strip_prefix("netmap:").unwrap_or(source);
-    !name.is_empty()
+    let has_shape = !name.is_empty()
+        && name != DASH
         && name.len() <= LONGEST_NAME
         && name
             .chars()
             .all(|character| character.is_ascii_alphanumeric() || "._-@:".contains(character))
-        && !name.rsplit_once('.').is_some_and(|(_, extension)| CAPTURES.contains(&extension))
+        && !name.rsplit_once('.').is_some_and(|(_, extension)| CAPTURES.contains(&extension));
+    let all = Path::new("/sys/class/net");
+    let is_listed = |name: &str| !all.exists() || all.join(name).exists();
+    match kind {
+        LiveType::Pcap | LiveType::Afpacket if cfg!(target_os = "linux") => {
+            has_shape && (name == "any" || is_listed(name))
+        }
+        _ => has_shape,
+    }
 }

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rockfish_app::signals::Signals;
 use rockfish_app::{Exit, ResultExt};
 use rockfish_flow::{FlowRecord, Timestamp};
-use rockfish_parquet::{ParquetWriter, Summary, WriteError, WriterConfig};
+use rockfish_parquet::{ParquetWriter, Summary, WriteError, WriterConfig, WrittenFile};
 use rockfish_schema::{JsonWriter, Tier};
 
 use crate::pipeline::RecordSink;
@@ -37,6 +37,24 @@ impl Outputs {
             None => None,
         };
         Ok(Self { parquet, json, signals })
+    }
+
+    /// As [`Self::open`] when writing has failed before: lines go behind those that are there.
+    pub(crate) fn open_again(settings: &OutputSettings, signals: Signals) -> anyhow::Result<Self> {
+        let parquet = match &settings.parquet_dir {
+            Some(dir) => Some(create_writer(writer_config(dir.clone(), settings, 1))?),
+            None => None,
+        };
+        let json = match &settings.json {
+            Some(target) => Some(JsonLines::open_again(target, &settings.observation)?),
+            None => None,
+        };
+        Ok(Self { parquet, json, signals })
+    }
+
+    /// The Parquet files that were completed since the last call; `None` if there are no such outputs.
+    pub(crate) fn take_written(&mut self) -> Option<Vec<WrittenFile>> {
+        self.parquet.as_mut().map(ParquetWriter::take_written)
     }
 
     /// Writes what is left; the Parquet files that were made.
@@ -121,11 +139,25 @@ struct JsonLines {
 
 impl JsonLines {
     fn open(target: &JsonTarget, observation: &str) -> anyhow::Result<Self> {
+        Self::open_with(target, observation, |path| File::create(path))
+    }
+
+    fn open_again(target: &JsonTarget, observation: &str) -> anyhow::Result<Self> {
+        Self::open_with(target, observation, |path| {
+            File::options().append(true).create(true).open(path)
+        })
+    }
+
+    fn open_with(
+        target: &JsonTarget,
+        observation: &str,
+        open: impl Fn(&Path) -> io::Result<File>,
+    ) -> anyhow::Result<Self> {
         let (out, name): (Box<dyn Write + Send>, _) = match target {
             JsonTarget::Stdout => (Box::new(rockfish_app::stdout()), "standard output".to_owned()),
             JsonTarget::File(path) => {
-                let file = File::create(path)
-                    .with_context(|| format!("cannot create {}", path.display()))?;
+                let file =
+                    open(path).with_context(|| format!("cannot create {}", path.display()))?;
                 (Box::new(file), path.display().to_string())
             }
         };

@@ -51,7 +51,7 @@ fn what_is_no_capture_is_refused_and_nothing_is_left_behind() {
         ("empty folder", &["empty folder: no capture among the 0 files"]),
         ("papers", &["papers: no capture among the 1 files"]),
         ("*.pcapng", &["\"*.pcapng\"", "no file matches"]),
-        ("gone.pcap", &["\"gone.pcap\" is no file or folder"]),
+        ("gone.pcap", &["\"gone.pcap\" is no file, folder or interface"]),
         // One bad file among several that are named is an error, not a file left out.
         ("*y.pcap", &["empty.pcap: empty"]),
     ];

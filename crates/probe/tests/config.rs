@@ -216,8 +216,8 @@ fn options_stand_on_both_sides_of_validate() {
 fn the_file_is_refused_with_its_place() {
     let flow_keys = "idle_timeout, active_timeout, max_flows, max_payload, udp_uniflow_port, mac, \
                      vlan_key, icmp_key, tcp_linger, tunnels";
-    let sections = "workers, strict, license, input, flow, ndpi, fragment, output, afpacket, netmap, \
-                    fmadio, s3, geoip, ip_reputation, threat_intel";
+    let sections = "workers, user, strict, license, input, flow, ndpi, fragment, output, pcap, \
+                    afpacket, netmap, fmadio, metrics, s3, geoip, ip_reputation, threat_intel";
     for (yaml, expected, hint) in [
         (
             "input:\n  source: x\nflow:\n  idel_timeout: 3\n",
@@ -468,13 +468,6 @@ fn a_variable_of_another_type_is_refused_by_name() {
 #[test]
 fn what_this_build_cannot_do_is_refused() {
     for (yaml, environment, flags, expected) in [
-        ("", None, "--live pcap", "input.live_type (--live): live capture is not in this build"),
-        (
-            "",
-            Some(("ROCKFISH_INPUT_LIVE_TYPE", "afpacket")),
-            "",
-            "input.live_type (ROCKFISH_INPUT_LIVE_TYPE): live capture is not in this build",
-        ),
         (
             "",
             None,
@@ -555,16 +548,9 @@ fn everything_wrong_is_said_at_once() {
 #[test]
 fn the_source_must_be_there() {
     for (source, expected) in [
-        (
-            "eth0",
-            "input.source (--source): \"eth0\" is no file or folder, and live capture from an interface is not in this build",
-        ),
-        (
-            "enp3s0.100",
-            "input.source (--source): \"enp3s0.100\" is no file or folder, and live capture from an interface is not in this build",
-        ),
-        ("gone.pcap", "input.source (--source): \"gone.pcap\" is no file or folder"),
-        ("@/gone", "input.source (--source): \"@/gone\" is no file or folder"),
+        ("nosuch0", "input.source (--source): \"nosuch0\" is no file, folder or interface"),
+        ("gone.pcap", "input.source (--source): \"gone.pcap\" is no file, folder or interface"),
+        ("@/gone", "input.source (--source): \"@/gone\" is no file, folder or interface"),
         (
             "@/*.cap",
             "input.source (--source): \"@/*.cap\" is no file or folder, and no file matches it as a pattern",

@@ -58,7 +58,7 @@ fn metering_refuses_what_validate_refuses() {
     let folder = tempfile::tempdir().unwrap();
     for line in [
         "",
-        "-i eth0 --live pcap -o flows",
+        "-i eth0 --live pcap -o flows --workers 2",
         "-c gone.yaml",
         "--test-s3 --s3-bucket b --s3-region r",
     ] {

@@ -364,7 +364,7 @@ const KEYS: &[(&str, &str)] = &[
     ("netmap.tx_slots", "-"),
     ("netmap.poll_timeout", "1000"),
     ("netmap.host_rings", "false"),
-    ("fmadio.ring_path", "-"),
+    ("fmadio.ring_path", "/opt/fmadio/queue/lxc_ring0"),
     ("fmadio.include_fcs_errors", "false"),
     ("s3.bucket", "-"),
     ("s3.prefix", "-"),
