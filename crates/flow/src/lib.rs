@@ -5,10 +5,12 @@
 //! made where records are written.
 #![forbid(unsafe_code)]
 
+mod labels;
 mod record;
 mod tcp;
 mod time;
 
+pub use labels::{Application, Labels, Place};
 pub use record::{Address, DirectionStats, EndReason, FIRST_PACKETS, FlowRecord, MacAddress};
 pub use tcp::TcpFlags;
 pub use time::Timestamp;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::{TcpFlags, Timestamp};
+use crate::{Labels, TcpFlags, Timestamp};
 
 /// How many of a flow's first non-empty packets the record describes (`spd`, `spdt`).
 pub const FIRST_PACKETS: usize = 8;
@@ -143,7 +143,7 @@ fn root_in_f64(value: u64) -> u128 {
 ///
 /// Times satisfy `start <= end`. For flows without ports both ports are 0. `first_directions` holds bit *i* = 1 if the
 /// *i*-th non-empty packet came from the destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowRecord {
     /// First packet.
     pub start: Timestamp,
@@ -189,9 +189,17 @@ pub struct FlowRecord {
     pub first_gaps_us: [u32; FIRST_PACKETS],
     /// Source and destination MAC of the first packet; `None` without an Ethernet layer.
     pub macs: Option<(MacAddress, MacAddress)>,
+    /// What is known beyond that; `None` if nothing was looked for or found.
+    pub labels: Option<Box<Labels>>,
 }
 
 impl FlowRecord {
+    /// The same without labels: plain numbers, cheap to copy.
+    #[inline]
+    pub fn numbers(&self) -> Self {
+        Self { labels: None, ..*self }
+    }
+
     /// `end − start` in milliseconds, truncated; saturates after 49 days.
     #[inline]
     pub fn duration_ms(&self) -> u32 {
@@ -318,6 +326,7 @@ mod tests {
             first_count: 0,
             first_gaps_us: [0; 8],
             macs: None,
+            labels: None,
         }
     }
 }

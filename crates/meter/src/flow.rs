@@ -16,6 +16,8 @@ const SOURCE_IS_LOW: u8 = 1;
 const CLOSED: u8 = 2;
 const CLOSED_BY_RESET: u8 = 4;
 const HAS_MACS: u8 = 8;
+/// An inspector wants the next packet.
+const INSPECTED: u8 = 16;
 
 /// Bits of [`Flow::tcp`].
 const FORWARD_FIN: u8 = 1;
@@ -155,6 +157,16 @@ impl Flow {
     #[inline]
     pub(crate) fn source_is_low(&self) -> bool {
         self.state & SOURCE_IS_LOW != 0
+    }
+
+    /// Whether an inspector wants the next packet.
+    #[inline(always)]
+    pub(crate) fn is_inspected(&self) -> bool {
+        self.state & INSPECTED != 0
+    }
+
+    pub(crate) fn set_inspected(&mut self, wanted: bool) {
+        self.state = self.state & !INSPECTED | if wanted { INSPECTED } else { 0 };
     }
 
     #[inline]
@@ -359,6 +371,7 @@ impl Flow {
             first_count: first.count,
             first_gaps_us,
             macs: (self.state & HAS_MACS != 0).then_some((first.source_mac, first.destination_mac)),
+            labels: None,
         }
     }
 }

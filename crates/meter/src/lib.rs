@@ -7,6 +7,7 @@
 
 mod clock;
 mod flow;
+mod inspect;
 mod meter;
 mod namesakes;
 mod slab;
@@ -14,4 +15,5 @@ mod table;
 mod wheel;
 
 pub use clock::{Advance, Clock};
+pub use inspect::{Inspector, Seen};
 pub use meter::{Drain, Meter, MeterConfig, MeterCounters};

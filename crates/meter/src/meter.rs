@@ -5,6 +5,7 @@ use rockfish_packet::{FlowKey, HashSeed, Packet, PacketBatch};
 use rockfish_payload::{SampleStore, entropy};
 
 use crate::flow::Flow;
+use crate::inspect::{Inspector, Seen};
 use crate::namesakes::{Namesake, Namesakes};
 use crate::slab::Slab;
 use crate::table::{NONE, Table};
@@ -81,7 +82,6 @@ impl MeterCounters {
 }
 
 /// A flow table: packets in, records out.
-#[derive(Debug)]
 pub struct Meter {
     config: MeterConfig,
     seed: HashSeed,
@@ -100,6 +100,18 @@ pub struct Meter {
     /// Longest-idle flows, the longest last, collected when the table was full.
     victims: Vec<(Timestamp, u32, u32)>,
     warmth: u64,
+    inspector: Option<Box<dyn Inspector>>,
+    /// Each slot's number at the inspector, or [`NONE`]. Empty without an inspector.
+    inspections: Vec<u32>,
+}
+
+impl std::fmt::Debug for Meter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Meter")
+            .field("config", &self.config)
+            .field("counters", &self.counters())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Meter {
@@ -118,8 +130,17 @@ impl Meter {
             namesakes: Namesakes::new(late_us(&config), most_namesakes(&config)),
             victims: Vec::new(),
             warmth: 0,
+            inspector: None,
+            inspections: Vec::new(),
             config,
         }
+    }
+
+    /// Looks into flows that begin from now on.
+    #[must_use]
+    pub fn with_inspector(mut self, inspector: Box<dyn Inspector>) -> Self {
+        self.inspector = Some(inspector);
+        self
     }
 
     /// What was done so far.
@@ -134,6 +155,8 @@ impl Meter {
             + self.wheel.memory()
             + self.namesakes.memory()
             + self.table.memory()
+            + self.inspections.capacity() * size_of::<u32>()
+            + self.inspector.as_ref().map_or(0, |inspector| inspector.memory())
     }
 
     /// Meters the packets of `batch` that `select` names by index, in that order. `block` is what the batch was decoded from.
@@ -227,8 +250,12 @@ impl Meter {
         let payload = packet.payload_at.slice(block, side, wanted);
         let flow = self.flows.get_mut(slot);
         let change = flow.add(packet, payload, &mut self.samples);
+        let inspected = flow.is_inspected();
         if change.earlier {
             self.number(slot);
+        }
+        if inspected {
+            self.inspect(slot, packet, block, side);
         }
         if change.closed {
             self.closed(slot, out);
@@ -268,15 +295,24 @@ impl Meter {
         let gap = packet.time.micros_since(flow.last).saturating_abs();
         let same_connection = !flow.is_closed() && gap <= self.config.idle_timeout_us;
         let keep = same_connection.then_some(flow.source_is_low());
+        let inspected = flow.is_inspected();
         if !flow.is_resting() {
             let reason =
                 if flow.is_closed() { flow.closed_reason() } else { overdue(flow, &self.config) };
-            out.push(flow.record(reason, &mut self.samples));
-            self.counters.records[reason as usize] += 1;
+            self.record(slot, reason, out);
             self.note_end(slot);
+        }
+        if keep.is_none() {
+            self.end_inspection(slot);
         }
         self.flows.get_mut(slot).begin(packet, keep, macs, self.steps_back);
         self.number(slot);
+        if keep.is_some() {
+            // The same connection: what was seen of it holds on.
+            self.flows.get_mut(slot).set_inspected(inspected);
+        } else {
+            self.begin_inspection(slot, packet);
+        }
         // The slot's entry in the wheel stays: it comes up before the new deadline and moves on to it.
     }
 
@@ -296,6 +332,7 @@ impl Meter {
         self.counters.peak = self.counters.peak.max(self.flows.len());
         self.flows.get_mut(slot).begin(packet, None, macs, self.steps_back);
         self.number(slot);
+        self.begin_inspection(slot, packet);
         let flow = self.flows.get(slot);
         let deadline = deadline(flow, &self.config);
         let serial = flow.serial;
@@ -320,21 +357,64 @@ impl Meter {
 
     /// Hands over the record and frees the slot.
     fn end(&mut self, slot: u32, reason: EndReason, out: &mut Vec<FlowRecord>) {
-        let flow = self.flows.get_mut(slot);
-        if !flow.is_resting() {
-            out.push(flow.record(reason, &mut self.samples));
-            self.counters.records[reason as usize] += 1;
+        if !self.flows.get(slot).is_resting() {
+            self.record(slot, reason, out);
             // Nothing of an idle flow's time is taken any more.
             if !matches!(reason, EndReason::Idle | EndReason::Eof | EndReason::Shutdown) {
                 self.note_end(slot);
             }
         }
+        self.end_inspection(slot);
         let flow = self.flows.get_mut(slot);
         // The hash is not kept in the flow: only its end needs it again.
         self.table.remove(flow.key.hash(&self.seed), slot);
         flow.key = FlowKey::NONE;
         flow.serial = flow.serial.wrapping_add(1);
         self.flows.release(slot);
+    }
+
+    /// Hands over the record of what was counted, with what is known of the flow by now.
+    fn record(&mut self, slot: u32, reason: EndReason, out: &mut Vec<FlowRecord>) {
+        let mut record = self.flows.get_mut(slot).record(reason, &mut self.samples);
+        if let Some(inspector) = &mut self.inspector
+            && let Some(number) = self.inspections.get(slot as usize).filter(|n| **n != NONE)
+        {
+            record.labels = inspector.labels(*number);
+        }
+        out.push(record);
+        self.counters.records[reason as usize] += 1;
+    }
+
+    #[inline]
+    fn begin_inspection(&mut self, slot: u32, packet: &Packet) {
+        let Some(inspector) = &mut self.inspector else { return };
+        let place = slot as usize;
+        if place >= self.inspections.len() {
+            self.inspections.resize(place + 1, NONE);
+        }
+        if let Some(number) = inspector.begin(packet) {
+            self.inspections[place] = number;
+            self.flows.get_mut(slot).set_inspected(true);
+        }
+    }
+
+    #[inline(never)]
+    fn inspect(&mut self, slot: u32, packet: &Packet, block: &[u8], side: &[u8]) {
+        let Some(inspector) = &mut self.inspector else { return };
+        let flow = self.flows.get_mut(slot);
+        let seen = seen(packet, packet.from_low == flow.source_is_low(), block, side);
+        if !inspector.packet(self.inspections[slot as usize], &seen) {
+            flow.set_inspected(false);
+        }
+    }
+
+    /// Forgets what was seen of a flow whose record, if it has one, was handed over.
+    fn end_inspection(&mut self, slot: u32) {
+        if let Some(inspector) = &mut self.inspector
+            && let Some(number) = self.inspections.get_mut(slot as usize).filter(|n| **n != NONE)
+        {
+            inspector.end(std::mem::replace(number, NONE));
+        }
     }
 
     /// Numbers a flow among those of equal key and start. One that begins after every packet so far has no namesake.
@@ -369,6 +449,13 @@ impl Meter {
         flow.add(packet, &[], &mut self.samples);
         let mut record = flow.record(EndReason::Active, &mut self.samples);
         record.forward.entropy = entropy(packet.payload_at.slice(block, side, wanted));
+        if let Some(inspector) = &mut self.inspector
+            && let Some(number) = inspector.begin(packet)
+        {
+            inspector.packet(number, &seen(packet, true, block, side));
+            record.labels = inspector.labels(number);
+            inspector.end(number);
+        }
         out.push(record);
         self.counters.records[EndReason::Active as usize] += 1;
     }
@@ -382,6 +469,9 @@ impl Meter {
             self.steps_back = self.steps_back.saturating_add(1);
         }
         self.namesakes.tick(now);
+        if let Some(inspector) = &mut self.inspector {
+            inspector.tick(now_secs);
+        }
         self.now = now;
         if self.wheel.is_ahead_of(now_secs) {
             self.step_back(now_secs);
@@ -417,8 +507,7 @@ impl Meter {
         }
         match overdue(flow, &self.config) {
             EndReason::Active => {
-                out.push(flow.record(EndReason::Active, &mut self.samples));
-                self.counters.records[EndReason::Active as usize] += 1;
+                self.record(slot, EndReason::Active, out);
                 self.note_end(slot);
                 let flow = self.flows.get_mut(slot);
                 // The connection may go on; its initiator is remembered until it has been idle for long enough.
@@ -493,6 +582,17 @@ impl Meter {
             .collect();
         open.sort_unstable();
         Drain { meter: self, open: open.into_iter().peekable(), reason }
+    }
+}
+
+#[inline]
+fn seen<'a>(packet: &'a Packet, from_source: bool, block: &'a [u8], side: &'a [u8]) -> Seen<'a> {
+    Seen {
+        packet,
+        from_source,
+        network: packet.network(block, side),
+        transport: packet.transport(block, side),
+        payload: packet.payload(block, side),
     }
 }
 

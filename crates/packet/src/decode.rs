@@ -114,6 +114,8 @@ pub(crate) struct Context {
 /// What the IP header has told.
 #[derive(Clone, Copy)]
 struct Ip {
+    /// Where the header lies; of a datagram that was put together, nowhere.
+    at: Place,
     ends: Ends,
     ttl: u8,
     octets: u32,
@@ -403,6 +405,7 @@ impl Decoder {
             length = self.odd_length(length, header_length, on_wire)?;
         }
         let ip = Ip {
+            at: view.base.plus(at),
             ends: Ends::V4(
                 [header[12], header[13], header[14], header[15]],
                 [header[16], header[17], header[18], header[19]],
@@ -488,6 +491,7 @@ impl Decoder {
         source.copy_from_slice(&header[8..24]);
         destination.copy_from_slice(&header[24..40]);
         let ip = Ip {
+            at: view.base.plus(at),
             ends: Ends::V6(source, destination),
             ttl: header[7],
             octets: u32::try_from(length).unwrap_or(u32::MAX),
@@ -634,7 +638,8 @@ impl Decoder {
         }
         let base = side(out);
         out.side.extend_from_slice(&datagram.data);
-        let ip = Ip { ends: datagram.ends, ttl: datagram.ttl, octets: datagram.octets };
+        let ip =
+            Ip { at: Place::NONE, ends: datagram.ends, ttl: datagram.ttl, octets: datagram.octets };
         let span = datagram.last_time.micros_since(datagram.first_time);
         let context = Context {
             time: datagram.last_time,
@@ -813,6 +818,8 @@ impl Decoder {
             payload: payload as u32,
             captured: captured as u32,
             payload_at: view.base.plus(start),
+            network_at: ip.at,
+            transport_at: view.base.plus(at),
             mac_at: context.mac_at,
             tcp_sequence: transport.sequence,
             vlan: context.vlan,

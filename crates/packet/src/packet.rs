@@ -39,6 +39,12 @@ impl Place {
         Self(self.0 + octets as u32)
     }
 
+    /// Octets from `other` to here; 0 if it lies behind, or elsewhere.
+    #[inline(always)]
+    const fn behind(self, other: Self) -> usize {
+        self.0.saturating_sub(other.0) as usize
+    }
+
     /// `length` octets from here, or nothing if they are not all there.
     #[inline(always)]
     pub fn slice<'a>(self, block: &'a [u8], side: &'a [u8], length: usize) -> &'a [u8] {
@@ -69,6 +75,10 @@ pub struct Packet {
     pub captured: u32,
     /// Where the payload lies.
     pub payload_at: Place,
+    /// Where the IP header lies, or [`Place::NONE`] for a datagram.
+    pub network_at: Place,
+    /// Where the transport header lies.
+    pub transport_at: Place,
     /// Where the Ethernet destination and source address lie, or [`Place::NONE`].
     pub mac_at: Place,
     /// TCP sequence number.
@@ -105,6 +115,30 @@ impl PacketBatch {
 }
 
 impl Packet {
+    /// The payload octets that were captured.
+    #[inline]
+    pub fn payload<'a>(&self, block: &'a [u8], side: &'a [u8]) -> &'a [u8] {
+        self.payload_at.slice(block, side, self.captured as usize)
+    }
+
+    /// The transport header and what was captured behind it.
+    #[inline]
+    pub fn transport<'a>(&self, block: &'a [u8], side: &'a [u8]) -> &'a [u8] {
+        self.from(self.transport_at, block, side)
+    }
+
+    /// The IP packet as far as it was captured; empty for a datagram that was put together.
+    #[inline]
+    pub fn network<'a>(&self, block: &'a [u8], side: &'a [u8]) -> &'a [u8] {
+        if self.network_at == Place::NONE { &[] } else { self.from(self.network_at, block, side) }
+    }
+
+    #[inline]
+    fn from<'a>(&self, place: Place, block: &'a [u8], side: &'a [u8]) -> &'a [u8] {
+        let headers = self.payload_at.behind(place);
+        place.slice(block, side, headers + self.captured as usize)
+    }
+
     /// Source and destination MAC address, if the packet has an Ethernet header.
     #[inline]
     pub fn macs(&self, block: &[u8], side: &[u8]) -> Option<(MacAddress, MacAddress)> {

@@ -267,7 +267,7 @@ impl ParquetWriter {
                 Extent::All => true,
             };
             let left = self.write_day(day, of_day, all)?;
-            kept.extend(left.iter().map(|record| **record));
+            kept.extend(left.iter().map(|record| (*record).clone()));
             if all {
                 self.close_day(day)?;
             }

@@ -11,15 +11,15 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Int32Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, TimeUnit};
 use common::{any_flow, busy_network, empty_flow, expected_row, number_equals};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaData;
 use proptest::prelude::*;
-use rockfish_flow::{FlowRecord, Timestamp};
+use rockfish_flow::{Application, FlowRecord, Labels, Place, Timestamp};
 use rockfish_parquet::{ParquetWriter, WriterConfig};
-use rockfish_schema::{EXTRA_COLUMNS, FlowIdNamespace, Tier, arrow_schema};
+use rockfish_schema::{EXTRA_COLUMNS, Field, FlowIdNamespace, Tier, arrow_schema};
 
 fn read(path: &Path) -> (std::sync::Arc<ParquetMetaData>, Vec<RecordBatch>) {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
@@ -185,6 +185,79 @@ fn what_is_not_known_is_null_in_all_tiers() {
     }
 }
 
+/// Texts that return, texts of which there are too many for a dictionary, and rows without.
+#[test]
+fn labels_come_back() {
+    const ROWS: usize = 90_000;
+    let text = |text: String| Some(text.into_boxed_str());
+    let records: Vec<FlowRecord> = (0..ROWS)
+        .map(|number| {
+            let labels = Labels {
+                host_name: text(format!("host{number}.example")).filter(|_| number % 3 > 0),
+                ja4: text(format!("t13d{:04}", number % 100)),
+                source_place: Place {
+                    country: Some("SE".into()),
+                    asn: u32::try_from(number * 70_000).ok().filter(|_| number % 2 > 0),
+                    ..Place::default()
+                },
+                application: (number % 5 == 0).then(|| Application {
+                    name: "TLS.é".into(),
+                    category: None,
+                    risk_score: number as u32,
+                    risk_severity: (number % 4) as u8,
+                    risks: Some("".into()),
+                }),
+                ..Labels::default()
+            };
+            FlowRecord {
+                labels: (number % 7 > 0).then(|| Box::new(labels)),
+                ..empty_flow(number as i64)
+            }
+        })
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let config = WriterConfig {
+        dir: dir.path().into(),
+        tier: Tier::Professional,
+        extra: vec![Field::HostName, Field::RiskList],
+        ..WriterConfig::default()
+    };
+    let (_, batches) = read(&write(config, &records)[0]);
+    let mut rows = records.iter();
+    for batch in batches {
+        let texts = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>().clone();
+        let [hosts, ja4, countries, names, cities, risks] =
+            ["ndpi_hostname", "ndpi_ja4", "scountry", "ndpi_appid", "scity", "ndpi_risk_list"]
+                .map(texts);
+        let asns = batch.column_by_name("sasn").unwrap().as_primitive::<UInt32Type>().clone();
+        let scores =
+            batch.column_by_name("ndpi_risk_score").unwrap().as_primitive::<UInt32Type>().clone();
+        let severities =
+            batch.column_by_name("ndpi_risk_severity").unwrap().as_primitive::<UInt8Type>().clone();
+        for row in 0..batch.num_rows() {
+            let labels = rows.next().unwrap().labels.clone().unwrap_or_default();
+            let text =
+                |array: &StringArray| array.is_valid(row).then(|| array.value(row).to_owned());
+            let application = labels.application;
+            assert_eq!(text(&hosts).as_deref(), labels.host_name.as_deref());
+            assert_eq!(text(&ja4).as_deref(), labels.ja4.as_deref());
+            assert_eq!(text(&countries).as_deref(), labels.source_place.country.as_deref());
+            assert_eq!(text(&names).as_deref(), application.as_ref().map(|a| &*a.name));
+            assert_eq!(
+                text(&risks).as_deref(),
+                application.as_ref().and_then(|a| a.risks.as_deref())
+            );
+            assert_eq!(text(&cities), None);
+            assert_eq!(asns.is_valid(row).then(|| asns.value(row)), labels.source_place.asn);
+            let score = scores.is_valid(row).then(|| scores.value(row));
+            assert_eq!(score, application.as_ref().map(|a| a.risk_score));
+            let severity = severities.is_valid(row).then(|| severities.value(row));
+            assert_eq!(severity, application.as_ref().map(|a| a.risk_severity));
+        }
+    }
+    assert!(rows.next().is_none());
+}
+
 #[test]
 fn metadata_says_where_a_file_comes_from() {
     let dir = tempfile::tempdir().unwrap();
@@ -223,7 +296,7 @@ fn epochs() -> impl Strategy<Value = Epochs> {
         proptest::collection::vec(any_flow(day - 4_000_000_000..day + 1_000_000_000), 0..60);
     proptest::collection::vec((records, 0_i64..2_000_000_000), 1..6).prop_map(move |mut epochs| {
         let mut all =
-            epochs.iter().flat_map(|(records, _)| records.iter().copied()).collect::<Vec<_>>();
+            epochs.iter().flat_map(|(records, _)| records.iter().cloned()).collect::<Vec<_>>();
         number_equals(&mut all);
         let mut numbered = all.into_iter();
         let mut clock = day - 3_000_000_000;

@@ -1,6 +1,6 @@
 //! One flow as one line of JSON, with names of IPFIX information elements.
 
-use rockfish_flow::{Address, FlowRecord, MacAddress, Timestamp};
+use rockfish_flow::{Address, FlowRecord, Labels, MacAddress, Timestamp};
 
 use crate::column::{Column, Field, Tier};
 use crate::flow_id::FlowIdNamespace;
@@ -155,6 +155,24 @@ impl Visit for Value<'_> {
     fn gaps(&mut self) {
         let record = self.record;
         self.plain_text(|out| text::push_gaps(out, &record.first_gaps_us, record.first_count));
+    }
+
+    fn label_text(&mut self, get: impl Fn(&Labels) -> Option<&str>) {
+        match self.record.labels.as_deref().and_then(get) {
+            Some(text) => push_string(self.out, text.as_bytes()),
+            None => self.known = false,
+        }
+    }
+
+    fn label_u32(&mut self, get: impl Fn(&Labels) -> Option<u32>) {
+        match self.record.labels.as_deref().and_then(get) {
+            Some(value) => self.number(u64::from(value)),
+            None => self.known = false,
+        }
+    }
+
+    fn label_u8(&mut self, get: impl Fn(&Labels) -> Option<u8>) {
+        self.label_u32(|labels| get(labels).map(u32::from));
     }
 
     fn unknown(&mut self) {

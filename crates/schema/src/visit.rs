@@ -1,6 +1,6 @@
 //! Which value of a flow stands in which column: the only place that says so.
 
-use rockfish_flow::{Address, FlowRecord, MacAddress, Timestamp};
+use rockfish_flow::{Address, FlowRecord, Labels, MacAddress, Timestamp};
 
 use crate::column::Field;
 use crate::text;
@@ -8,8 +8,7 @@ use crate::text;
 /// Takes the values of a column, each kind by its own method. `get` is known at compile time, so a visitor that runs
 /// over many records has a loop of its own for every column.
 ///
-/// A column that gets its values from elsewhere than the record (GeoIP, nDPI, detection) gets a method of its own with the
-/// part that brings them; until then its values are [unknown](Self::unknown).
+/// What comes of a flow's [`Labels`] is unknown for flows without.
 pub trait Visit {
     /// The schema version: the same for all flows of a file.
     fn version(&mut self);
@@ -39,6 +38,12 @@ pub trait Visit {
     fn mac(&mut self, get: impl Fn(&FlowRecord) -> Option<&MacAddress>);
     /// The gaps before the first packets.
     fn gaps(&mut self);
+    /// Text of the labels.
+    fn label_text(&mut self, get: impl Fn(&Labels) -> Option<&str>);
+    /// A number of 32 bits of the labels.
+    fn label_u32(&mut self, get: impl Fn(&Labels) -> Option<u32>);
+    /// A number of 8 bits of the labels.
+    fn label_u8(&mut self, get: impl Fn(&Labels) -> Option<u8>);
     /// Nothing that the record knows.
     fn unknown(&mut self);
 }
@@ -115,28 +120,42 @@ pub fn visit(field: Field, visitor: &mut impl Visit) {
         Field::DestinationTtl => {
             visitor.optional_u8(|r| (r.reverse.packets > 0).then_some(r.reverse.ttl));
         }
-        Field::SourceCountry
-        | Field::DestinationCountry
-        | Field::SourceCity
-        | Field::DestinationCity
-        | Field::SourceAsn
-        | Field::DestinationAsn
-        | Field::ApplicationName
-        | Field::ApplicationCategory
-        | Field::RiskScore
-        | Field::RiskSeverity
-        | Field::SourceAsOrganisation
-        | Field::DestinationAsOrganisation
-        | Field::Ja4
-        | Field::Ja3s
-        | Field::TcpFingerprint
-        | Field::Fingerprint
-        | Field::AnomalyScore
+        Field::SourceCountry => visitor.label_text(|l| l.source_place.country.as_deref()),
+        Field::DestinationCountry => {
+            visitor.label_text(|l| l.destination_place.country.as_deref());
+        }
+        Field::SourceCity => visitor.label_text(|l| l.source_place.city.as_deref()),
+        Field::DestinationCity => visitor.label_text(|l| l.destination_place.city.as_deref()),
+        Field::SourceAsn => visitor.label_u32(|l| l.source_place.asn),
+        Field::DestinationAsn => visitor.label_u32(|l| l.destination_place.asn),
+        Field::SourceAsOrganisation => {
+            visitor.label_text(|l| l.source_place.organisation.as_deref());
+        }
+        Field::DestinationAsOrganisation => {
+            visitor.label_text(|l| l.destination_place.organisation.as_deref());
+        }
+        Field::ApplicationName => {
+            visitor.label_text(|l| l.application.as_ref().map(|a| &*a.name));
+        }
+        Field::ApplicationCategory => {
+            visitor.label_text(|l| l.application.as_ref().and_then(|a| a.category.as_deref()));
+        }
+        Field::RiskScore => visitor.label_u32(|l| l.application.as_ref().map(|a| a.risk_score)),
+        Field::RiskSeverity => {
+            visitor.label_u8(|l| l.application.as_ref().map(|a| a.risk_severity));
+        }
+        Field::RiskList => {
+            visitor.label_text(|l| l.application.as_ref().and_then(|a| a.risks.as_deref()));
+        }
+        Field::HostName => visitor.label_text(|l| l.host_name.as_deref()),
+        Field::Ja4 => visitor.label_text(|l| l.ja4.as_deref()),
+        Field::Ja3s => visitor.label_text(|l| l.ja3s.as_deref()),
+        Field::TcpFingerprint => visitor.label_text(|l| l.tcp_fingerprint.as_deref()),
+        Field::Fingerprint => visitor.label_text(|l| l.fingerprint.as_deref()),
+        Field::AnomalyScore
         | Field::AnomalySeverity
         | Field::AnomalyFactors
         | Field::CommunityId
-        | Field::RiskList
-        | Field::HostName
         | Field::Splt
         | Field::SpltLengths
         | Field::SpltGaps => visitor.unknown(),
@@ -220,6 +239,7 @@ pub(crate) mod tests {
             first_count: 3,
             first_gaps_us: [0, 120, 33, 0, 0, 0, 0, 0],
             macs: Some(([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 0xfe])),
+            labels: None,
         }
     }
 
@@ -269,6 +289,15 @@ pub(crate) mod tests {
         }
         fn gaps(&mut self) {
             self.0 = Some((Type::Utf8, false));
+        }
+        fn label_text(&mut self, _: impl Fn(&Labels) -> Option<&str>) {
+            self.0 = Some((Type::Utf8, true));
+        }
+        fn label_u32(&mut self, _: impl Fn(&Labels) -> Option<u32>) {
+            self.0 = Some((Type::UInt32, true));
+        }
+        fn label_u8(&mut self, _: impl Fn(&Labels) -> Option<u8>) {
+            self.0 = Some((Type::UInt8, true));
         }
         fn unknown(&mut self) {
             self.0 = None;

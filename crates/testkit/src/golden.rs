@@ -370,7 +370,7 @@ pub fn compare(capture: &str, ours: &[FlowRecord], yaf: &[YafFlow], rules: YafRu
             comparison.equal += 1;
         } else {
             comparison.differences.push(Difference {
-                ours: ours.copied(),
+                ours: ours.cloned(),
                 yaf: Some(yaf.clone()),
                 fields,
             });
@@ -382,7 +382,7 @@ pub fn compare(capture: &str, ours: &[FlowRecord], yaf: &[YafFlow], rules: YafRu
     });
     for flow in extra {
         comparison.differences.push(Difference {
-            ours: Some(*flow),
+            ours: Some(flow.clone()),
             yaf: None,
             fields: vec![only("a record", "none")],
         });

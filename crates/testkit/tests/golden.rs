@@ -76,6 +76,7 @@ fn record(yaf: &YafFlow) -> FlowRecord {
         first_count: 0,
         first_gaps_us: [0; 8],
         macs: (yaf.macs != Default::default()).then_some(yaf.macs),
+        labels: None,
     }
 }
 
@@ -221,9 +222,9 @@ fn flows_dealt_out_otherwise_are_told_from_lost_packets() {
     ours.reverse = direction(&yaf[1].forward);
     ours.end = Timestamp::from_micros(yaf[1].end_ms * 1000);
     let rules = YafRules { icmp_key: false, ..YafRules::ALL };
-    let comparison = compare(capture, &[ours], yaf, rules);
+    let comparison = compare(capture, &[ours.clone()], yaf, rules);
     assert_eq!(comparison.unexplained().count(), 0, "{:?}", comparison.differences);
     assert!(comparison.differences.iter().all(|one| one.causes().contains(&Cause::IcmpKey)));
     ours.reverse.packets -= 1;
-    assert_ne!(compare(capture, &[ours], yaf, rules).unexplained().count(), 0);
+    assert_ne!(compare(capture, &[ours.clone()], yaf, rules).unexplained().count(), 0);
 }

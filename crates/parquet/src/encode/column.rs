@@ -5,13 +5,13 @@ use parquet::data_type::ByteArray;
 use parquet::errors::Result;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::schema::types::ColumnDescPtr;
-use rockfish_flow::{Address, FlowRecord, MacAddress, Timestamp};
+use rockfish_flow::{Address, FlowRecord, Labels, MacAddress, Timestamp};
 use rockfish_schema::{Field, FlowIdNamespace, Visit, text, visit};
 
 use super::chunk::{ChunkBuilder, EncodedChunk, Range, Zstd};
 use super::delta::{push_delta, push_varint};
-use super::dictionary::{AddressKey, HashDictionary, NumberDictionary};
-use super::{PAGE_ROWS, Plan, Shape};
+use super::dictionary::{AddressKey, HashDictionary, NumberDictionary, TextDictionary};
+use super::{Block, PAGE_ROWS, Plan, Shape};
 
 /// Longer texts have no place in statistics.
 const MAX_STATISTICS_TEXT: usize = 64;
@@ -71,8 +71,15 @@ enum Values {
     Addresses { values: Vec<AddressKey>, dictionary: HashDictionary<AddressKey> },
     /// MAC addresses that are there, and which.
     Macs { values: Vec<u64>, present: Vec<bool>, dictionary: HashDictionary<u64> },
-    /// Small numbers that are there, and which.
-    Optional { values: Vec<u8>, present: Vec<bool> },
+    /// Numbers that are there, and which.
+    Optional { values: Vec<u32>, present: Vec<bool> },
+    /// Texts that are there, in line, their lengths, and which rows have one.
+    OptionalTexts {
+        octets: Vec<u8>,
+        lengths: Vec<u32>,
+        present: Vec<bool>,
+        dictionary: TextDictionary,
+    },
     /// Texts in line, and their lengths.
     Texts { octets: Vec<u8>, lengths: Vec<u32> },
     /// Flow ids in line.
@@ -99,9 +106,10 @@ impl ColumnEncoder {
     }
 
     /// Takes the values of some rows of the page.
-    pub(super) fn gather(&mut self, rows: &[FlowRecord]) {
+    pub(super) fn gather(&mut self, block: &Block<'_>) {
+        let Block { rows, labels } = block;
         self.rows += rows.len();
-        visit(self.field, &mut Gather { rows, column: self });
+        visit(self.field, &mut Gather { rows, labels, column: self });
     }
 
     /// Encodes what has been gathered as one page. `raw` is a buffer of the caller's.
@@ -230,11 +238,33 @@ impl ColumnEncoder {
             Values::Optional { values, present } => {
                 push_levels(raw, present);
                 self.nulls += present.len() - values.len();
-                raw.extend(values.iter().flat_map(|value| u32::from(*value).to_le_bytes()));
+                raw.extend(values.iter().flat_map(|value| value.to_le_bytes()));
                 let rows = present.len();
                 values.clear();
                 present.clear();
                 chunk.push_page(zstd, raw, rows, Encoding::PLAIN, None)
+            }
+            Values::OptionalTexts { octets, lengths, present, dictionary } => {
+                push_levels(raw, present);
+                self.nulls += present.len() - lengths.len();
+                let encoding = if lengths.is_empty() {
+                    // As for addresses.
+                    Encoding::PLAIN
+                } else if page.take(rows_so_far, MOST_TEXTS, || {
+                    dictionary.number_all(octets, lengths, numbers).then_some(dictionary.len())
+                }) {
+                    push_numbers(raw, numbers);
+                    Encoding::RLE_DICTIONARY
+                } else {
+                    push_delta(raw, lengths.iter().map(|length| u64::from(*length)));
+                    raw.extend_from_slice(octets);
+                    Encoding::DELTA_LENGTH_BYTE_ARRAY
+                };
+                let rows = present.len();
+                octets.clear();
+                lengths.clear();
+                present.clear();
+                chunk.push_page(zstd, raw, rows, encoding, None)
             }
             Values::FlowIds { octets, .. } => {
                 let rows = octets.len() / UUID;
@@ -319,6 +349,17 @@ impl ColumnEncoder {
                     push_text(&mut plain, |out| push_mac(out, *key));
                 }
                 let entries = dictionary.keys().len();
+                dictionary.clear();
+                let statistics = if page.closed { None } else { text_statistics(&plain, nulls) };
+                (entries, statistics.or(Some(null_statistics(physical, nulls))))
+            }
+            Values::OptionalTexts { dictionary, .. } => {
+                if page.used {
+                    for text in dictionary.texts() {
+                        push_text(&mut plain, |out| out.extend_from_slice(text));
+                    }
+                }
+                let entries = dictionary.len();
                 dictionary.clear();
                 let statistics = if page.closed { None } else { text_statistics(&plain, nulls) };
                 (entries, statistics.or(Some(null_statistics(physical, nulls))))
@@ -432,6 +473,23 @@ impl Visit for Make<'_> {
         self.values = Values::Texts { octets: Vec::new(), lengths: Vec::new() };
     }
 
+    fn label_text(&mut self, _: impl Fn(&Labels) -> Option<&str>) {
+        self.values = Values::OptionalTexts {
+            octets: Vec::new(),
+            lengths: Vec::new(),
+            present: Vec::new(),
+            dictionary: TextDictionary::default(),
+        };
+    }
+
+    fn label_u32(&mut self, _: impl Fn(&Labels) -> Option<u32>) {
+        self.values = Values::Optional { values: Vec::new(), present: Vec::new() };
+    }
+
+    fn label_u8(&mut self, _: impl Fn(&Labels) -> Option<u8>) {
+        self.values = Values::Optional { values: Vec::new(), present: Vec::new() };
+    }
+
     fn unknown(&mut self) {
         self.values = Values::Unknown { rows: 0 };
     }
@@ -441,6 +499,7 @@ impl Visit for Make<'_> {
 /// reached: both visit the same field.
 struct Gather<'a> {
     rows: &'a [FlowRecord],
+    labels: &'a [Option<&'a Labels>],
     column: &'a mut ColumnEncoder,
 }
 
@@ -497,7 +556,7 @@ impl Visit for Gather<'_> {
             for row in self.rows {
                 let value = get(row);
                 present.push(value.is_some());
-                values.extend(value);
+                values.extend(value.map(u32::from));
             }
         }
     }
@@ -560,6 +619,33 @@ impl Visit for Gather<'_> {
                 lengths.push((octets.len() - start) as u32);
             }
         }
+    }
+
+    fn label_text(&mut self, get: impl Fn(&Labels) -> Option<&str>) {
+        if let Values::OptionalTexts { octets, lengths, present, .. } = &mut self.column.values {
+            for labels in self.labels {
+                let text = labels.and_then(&get);
+                present.push(text.is_some());
+                if let Some(text) = text {
+                    octets.extend_from_slice(text.as_bytes());
+                    lengths.push(text.len() as u32);
+                }
+            }
+        }
+    }
+
+    fn label_u32(&mut self, get: impl Fn(&Labels) -> Option<u32>) {
+        if let Values::Optional { values, present } = &mut self.column.values {
+            for labels in self.labels {
+                let value = labels.and_then(&get);
+                present.push(value.is_some());
+                values.extend(value);
+            }
+        }
+    }
+
+    fn label_u8(&mut self, get: impl Fn(&Labels) -> Option<u8>) {
+        self.label_u32(|labels| get(labels).map(u32::from));
     }
 
     fn unknown(&mut self) {

@@ -3,7 +3,9 @@
 //! The numbers do not depend on hashes, so files do not either. Hashes are seeded at random all the same: addresses and
 //! sizes are chosen by whoever sends the packets, who must not be able to choose colliding ones.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 
 use rockfish_flow::Address;
 
@@ -275,5 +277,58 @@ impl NumberDictionary {
         let number = self.values.len() as u16 - 1;
         self.hashed_numbers.push(number);
         Some(number)
+    }
+}
+
+/// Numbers texts by looking them up.
+#[derive(Default)]
+pub(crate) struct TextDictionary {
+    numbers: HashMap<Arc<[u8]>, u16>,
+    texts: Vec<Arc<[u8]>>,
+}
+
+impl TextDictionary {
+    /// Distinct texts.
+    pub(crate) fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// The texts, by number.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        self.texts.iter().map(|text| &**text)
+    }
+
+    /// Forgets all texts.
+    pub(crate) fn clear(&mut self) {
+        self.numbers.clear();
+        self.texts.clear();
+    }
+
+    /// Numbers the texts that lie in line in `octets`; false if there is no room for them all.
+    pub(crate) fn number_all(
+        &mut self,
+        octets: &[u8],
+        lengths: &[u32],
+        numbers: &mut Vec<u16>,
+    ) -> bool {
+        numbers.clear();
+        let mut rest = octets;
+        for length in lengths {
+            let (text, after) = rest.split_at(*length as usize);
+            rest = after;
+            let number = match self.numbers.get(text) {
+                Some(number) => *number,
+                None if self.texts.len() >= MAX_ENTRIES => return false,
+                None => {
+                    let number = self.texts.len() as u16;
+                    let text = Arc::<[u8]>::from(text);
+                    self.numbers.insert(Arc::clone(&text), number);
+                    self.texts.push(text);
+                    number
+                }
+            };
+            numbers.push(number);
+        }
+        true
     }
 }

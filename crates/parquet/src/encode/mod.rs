@@ -14,7 +14,7 @@ use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::Type as PhysicalType;
 use parquet::errors::Result;
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
-use rockfish_flow::FlowRecord;
+use rockfish_flow::{FlowRecord, Labels};
 use rockfish_schema::{Column, Field, FlowIdNamespace, Tier, arrow_schema, columns};
 
 pub(crate) use chunk::EncodedChunk;
@@ -76,6 +76,12 @@ struct Worker {
     raw: Vec<u8>,
 }
 
+/// Some records: their numbers in line, and their labels where they are.
+struct Block<'a> {
+    rows: &'a [FlowRecord],
+    labels: &'a [Option<&'a Labels>],
+}
+
 impl RowGroupEncoder {
     /// For `threads` threads, at least one.
     pub(crate) fn new(shape: &Shape, level: i32, threads: usize) -> Result<Self> {
@@ -135,12 +141,16 @@ impl RowGroupEncoder {
 
 impl Worker {
     fn encode(&mut self, rows: &[&FlowRecord]) -> Result<Vec<(usize, EncodedChunk)>> {
+        let mut labels = Vec::with_capacity(BLOCK_ROWS);
         for page in rows.chunks(PAGE_ROWS) {
             for block in page.chunks(BLOCK_ROWS) {
                 self.block.clear();
-                self.block.extend(block.iter().map(|row| **row));
+                self.block.extend(block.iter().map(|row| row.numbers()));
+                labels.clear();
+                labels.extend(block.iter().map(|row| row.labels.as_deref()));
+                let block = Block { rows: &self.block, labels: &labels };
                 for (_, column) in &mut self.columns {
-                    column.gather(&self.block);
+                    column.gather(&block);
                 }
             }
             for (_, column) in &mut self.columns {

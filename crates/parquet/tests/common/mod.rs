@@ -37,6 +37,7 @@ pub fn empty_flow(micros: i64) -> FlowRecord {
         first_count: 0,
         first_gaps_us: [0; 8],
         macs: None,
+        labels: None,
     }
 }
 
@@ -135,6 +136,7 @@ pub fn any_flow(start: std::ops::Range<i64>) -> impl Strategy<Value = FlowRecord
             first_count: rest.5,
             first_gaps_us: rest.6,
             macs: rest.7.map(|mac| (mac, [mac[5]; 6])),
+            labels: None,
         }
     })
 }
