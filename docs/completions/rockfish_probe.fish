@@ -38,7 +38,7 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l snaplen -
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l promisc-off -d 'Do not put the interface into promiscuous mode' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l idle-timeout -d 'Seconds without a packet after which a flow ends [default: 300]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l active-timeout -d 'Seconds after which a flow is written although it goes on [default: 1800]' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l max-flows -d 'Most flows held at a time; 0: no limit [default: 0, on an interface 1000000]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l max-flows -d 'Most flows held at a time; 0: no limit; unset, an interface has 1000000 [default: 0]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l max-payload -d 'Payload octets of each direction that entropy is taken of [default: 500]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l udp-uniflow -d 'UDP port whose flows are written a packet each; 0: none, 1: all [default: 0]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l ndpi -d 'Detect applications with nDPI (not in this build)' -r
@@ -72,7 +72,7 @@ extended\t'Version 2: 60 fields, from the Professional tier'"
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l observation -d 'Name of the observation domain [default: gnat]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l hive-boundary-flush -d 'Begin a new file at each day boundary (UTC)' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l hive-partitioning -d 'Put files into folders v1/year=YYYY/month=MM/day=DD/' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l rotate-interval -d 'Seconds of capture time after which a new file is begun; 0: never [default: 0, on an interface 60]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l rotate-interval -d 'Seconds of capture time after which a new file is begun; 0: never; unset, an interface has 60 [default: 0]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l row-group-size -d 'Rows in a row group [default: 122880]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l compression-level -d 'Zstandard level, 1 to 22 [default: the writer\'s]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l queue-size -d 'Flow records of an interface that may wait for being written [default: 262144]' -r
@@ -117,7 +117,7 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" 
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l promisc-off -d 'Do not put the interface into promiscuous mode' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l idle-timeout -d 'Seconds without a packet after which a flow ends [default: 300]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l active-timeout -d 'Seconds after which a flow is written although it goes on [default: 1800]' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l max-flows -d 'Most flows held at a time; 0: no limit [default: 0, on an interface 1000000]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l max-flows -d 'Most flows held at a time; 0: no limit; unset, an interface has 1000000 [default: 0]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l max-payload -d 'Payload octets of each direction that entropy is taken of [default: 500]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l udp-uniflow -d 'UDP port whose flows are written a packet each; 0: none, 1: all [default: 0]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l ndpi -d 'Detect applications with nDPI (not in this build)' -r
@@ -151,7 +151,7 @@ extended\t'Version 2: 60 fields, from the Professional tier'"
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l observation -d 'Name of the observation domain [default: gnat]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l hive-boundary-flush -d 'Begin a new file at each day boundary (UTC)' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l hive-partitioning -d 'Put files into folders v1/year=YYYY/month=MM/day=DD/' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l rotate-interval -d 'Seconds of capture time after which a new file is begun; 0: never [default: 0, on an interface 60]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l rotate-interval -d 'Seconds of capture time after which a new file is begun; 0: never; unset, an interface has 60 [default: 0]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l row-group-size -d 'Rows in a row group [default: 122880]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l compression-level -d 'Zstandard level, 1 to 22 [default: the writer\'s]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l queue-size -d 'Flow records of an interface that may wait for being written [default: 262144]' -r

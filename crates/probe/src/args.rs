@@ -253,7 +253,7 @@ pub struct FlowOptions {
     #[arg(long, value_name = "SECS")]
     pub active_timeout: Option<u64>,
 
-    /// Most flows held at a time; 0: no limit [default: 0, on an interface 1000000]
+    /// Most flows held at a time; 0: no limit; unset, an interface has 1000000 [default: 0]
     #[arg(long, value_name = "COUNT")]
     pub max_flows: Option<u64>,
 
@@ -405,7 +405,7 @@ pub struct OutputOptions {
     )]
     pub hive_partitioning: Option<bool>,
 
-    /// Seconds of capture time after which a new file is begun; 0: never [default: 0, on an interface 60]
+    /// Seconds of capture time after which a new file is begun; 0: never; unset, an interface has 60 [default: 0]
     #[arg(long, value_name = "SECS")]
     pub rotate_interval: Option<u64>,
 

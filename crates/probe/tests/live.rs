@@ -271,6 +271,28 @@ fn an_interface_gives_the_records_of_the_file() {
     }
 }
 
+/// A probe that cannot keep up says how much it lost, to the packet, and under `--strict` by its status.
+#[test]
+fn what_the_kernel_drops_is_counted() {
+    for kind in
+        ["afpacket --afp-block-size 65536 --afp-block-count 2", "pcap --pcap-buffer-size 65536"]
+    {
+        let net = network!();
+        let folder = tempfile::tempdir().unwrap();
+        let line = format!("--live {kind} --strict");
+        let probe = Probe::start(&net, folder.path(), &line);
+        probe.signal("STOP");
+        let sent = send(&net, &golden());
+        probe.signal("CONT");
+        let ran = probe.stop();
+        let live = rows(&folder.path().join("flows"));
+        assert!(ran.statistic("dropped by the kernel") > 1000, "{kind}: {}", ran.out);
+        assert!(packets(&live) > 10, "{kind}: {}", ran.out);
+        assert_conserved(&ran, sent, &live);
+        assert_eq!(ran.code, Some(3), "{kind}: {}", ran.err);
+    }
+}
+
 #[test]
 fn two_workers_give_the_records_of_one() {
     let net = network!();
