@@ -343,11 +343,16 @@ struct Gone;
 impl MeterThread {
     fn run(mut self, shard: usize, orders: &Receiver<Order>) -> MeterCounters {
         for order in orders {
-            let result = match order {
-                Order::Work(work) => self.block(&work, &work.shards[shard]),
-                Order::Finish(reason) => self.drain(reason),
+            let goes_on = match order {
+                Order::Work(work) => self.block(&work, &work.shards[shard]).is_ok(),
+                Order::Finish(reason) => {
+                    // The collector waits for every meter's next flow until that meter is gone, so it must go now: the first
+                    // meter, which gives the orders, may be waiting for the collector by then.
+                    let _ = self.drain(reason);
+                    false
+                }
             };
-            if result.is_err() {
+            if !goes_on {
                 break;
             }
         }

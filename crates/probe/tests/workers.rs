@@ -451,3 +451,32 @@ fn icmp_flows_of_one_moment_are_told_apart() {
         assert_eq!((rows.len(), ids.len()), (packets.len(), packets.len()), "each has its id");
     }
 }
+
+/// At the end one worker may have its last open flow long before the first one has handed over its own: nobody may wait for it
+/// then. Which worker gets which flow, the secret decides.
+#[test]
+fn a_worker_that_has_handed_over_all_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spread.pcap");
+    let packets: Vec<_> = (0..24)
+        .map(|i: u16| (u64::from(i) * S, common::udp(("10.0.0.1", 1024 + i), ("192.0.2.1", 53))))
+        .collect();
+    write_capture(&path, &packets);
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for hash_secret in 0..200 {
+            let config = PipelineConfig {
+                decode: DecodeConfig::default(),
+                meter: MeterConfig::default(),
+                workers: NonZeroUsize::new(2).unwrap(),
+                hash_secret,
+            };
+            let (records, _) = pipeline::meter_file(path.to_str().unwrap(), &config).unwrap();
+            done.send(records.len()).unwrap();
+        }
+    });
+    for secret in 0..200 {
+        let records = ended.recv_timeout(std::time::Duration::from_secs(60));
+        assert_eq!(records, Ok(24), "secret {secret}");
+    }
+}
