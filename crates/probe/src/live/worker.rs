@@ -173,8 +173,8 @@ impl Worker {
         if !may_pass {
             return Err(error);
         }
-        tracing::warn!(worker = self.name, "{error:#}; trying to open it again");
         self.status.set_trouble(Some(format!("{error:#}")));
+        tracing::warn!(worker = self.name, "{error:#}; trying to open it again");
         Ok(())
     }
 
@@ -213,8 +213,8 @@ impl Worker {
                 Err(error) => {
                     let text = format!("{:#}", anyhow::Error::from(error));
                     if text != said {
-                        tracing::warn!(worker = self.name, "{text}");
                         self.status.set_trouble(Some(text.clone()));
+                        tracing::warn!(worker = self.name, "{text}");
                         said = text;
                     }
                     pause = (pause * 2).min(LONGEST_PAUSE);

@@ -184,9 +184,9 @@ impl Writer {
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             match Outputs::open_again(&self.settings, self.signals.clone()) {
                 Ok(outputs) => {
-                    tracing::info!("writing again");
                     self.outputs = Some(outputs);
                     self.status.stuck.store(false, Ordering::Relaxed);
+                    tracing::info!("writing again");
                     return true;
                 }
                 Err(error) if self.signals.stop_requested() => {
