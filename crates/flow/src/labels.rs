@@ -18,9 +18,9 @@ pub struct Labels {
     /// Composite of the fingerprints, as nDPI makes it.
     pub fingerprint: Option<Box<str>>,
     /// Place and network of the source.
-    pub source_place: Place,
+    pub source_place: Option<Arc<Place>>,
     /// Place and network of the destination.
-    pub destination_place: Place,
+    pub destination_place: Option<Arc<Place>>,
 }
 
 /// An application, as nDPI names it.
@@ -29,7 +29,7 @@ pub struct Application {
     /// `MASTER.APP`, or one of them.
     pub name: Arc<str>,
     /// Category.
-    pub category: Option<Arc<str>>,
+    pub category: Option<&'static str>,
     /// Sum of the scores of its risks.
     pub risk_score: u32,
     /// The worst of its risks: 0 none, 1 low, 2 medium, 3 high and above.
@@ -39,7 +39,7 @@ pub struct Application {
 }
 
 /// What databases know of an address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Place {
     /// Country: ISO 3166-1, two letters.
     pub country: Option<Arc<str>>,
@@ -47,6 +47,6 @@ pub struct Place {
     pub city: Option<Arc<str>>,
     /// Number of the autonomous system.
     pub asn: Option<u32>,
-    /// Organisation of the autonomous system.
-    pub organisation: Option<Arc<str>>,
+    /// Organisation that the autonomous system is registered to.
+    pub as_org: Option<Arc<str>>,
 }

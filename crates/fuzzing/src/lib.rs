@@ -5,6 +5,9 @@
 //! found as well as a panic.
 #![forbid(unsafe_code)]
 
+mod fingerprint;
+mod license;
+
 use std::collections::HashSet;
 use std::io::Cursor;
 use std::num::NonZeroUsize;
@@ -17,6 +20,9 @@ use rockfish_packet::{
     UdpUniflow,
 };
 use rockfish_payload::entropy;
+
+pub use crate::fingerprint::{dns, handshake, tcp_options};
+pub use crate::license::license;
 
 /// Reads numbers and runs of octets off the front of an input; zeros and nothing when it has ended.
 struct Input<'a>(&'a [u8]);

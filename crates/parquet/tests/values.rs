@@ -6,6 +6,7 @@ mod common;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -21,7 +22,7 @@ use rockfish_flow::{Application, FlowRecord, Labels, Place, Timestamp};
 use rockfish_parquet::{ParquetWriter, WriterConfig};
 use rockfish_schema::{EXTRA_COLUMNS, Field, FlowIdNamespace, Tier, arrow_schema};
 
-fn read(path: &Path) -> (std::sync::Arc<ParquetMetaData>, Vec<RecordBatch>) {
+fn read(path: &Path) -> (Arc<ParquetMetaData>, Vec<RecordBatch>) {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     let metadata = builder.metadata().clone();
     (metadata, builder.build().unwrap().map(Result::unwrap).collect())
@@ -29,7 +30,7 @@ fn read(path: &Path) -> (std::sync::Arc<ParquetMetaData>, Vec<RecordBatch>) {
 
 /// The values of a row as text.
 fn row(batch: &RecordBatch, row: usize) -> Vec<String> {
-    let text = |column: &std::sync::Arc<dyn Array>| {
+    let text = |column: &Arc<dyn Array>| {
         if column.is_null(row) {
             return "null".to_owned();
         }
@@ -177,7 +178,7 @@ fn what_is_not_known_is_null_in_all_tiers() {
         for (column, field) in batch.columns().iter().zip(batch.schema().fields()).skip(44) {
             let nulls = match field.name().as_str() {
                 "icmp_type" | "icmp_code" => 1,
-                "sttl" => 0,
+                "sttl" | "community_id" => 0,
                 _ => 2,
             };
             assert_eq!(column.null_count(), nulls, "{tier} {}", field.name());
@@ -195,11 +196,11 @@ fn labels_come_back() {
             let labels = Labels {
                 host_name: text(format!("host{number}.example")).filter(|_| number % 3 > 0),
                 ja4: text(format!("t13d{:04}", number % 100)),
-                source_place: Place {
+                source_place: Some(Arc::new(Place {
                     country: Some("SE".into()),
                     asn: u32::try_from(number * 70_000).ok().filter(|_| number % 2 > 0),
                     ..Place::default()
-                },
+                })),
                 application: (number % 5 == 0).then(|| Application {
                     name: "TLS.é".into(),
                     category: None,
@@ -238,17 +239,18 @@ fn labels_come_back() {
             let labels = rows.next().unwrap().labels.clone().unwrap_or_default();
             let text =
                 |array: &StringArray| array.is_valid(row).then(|| array.value(row).to_owned());
+            let place = labels.source_place.as_deref().cloned().unwrap_or_default();
             let application = labels.application;
             assert_eq!(text(&hosts).as_deref(), labels.host_name.as_deref());
             assert_eq!(text(&ja4).as_deref(), labels.ja4.as_deref());
-            assert_eq!(text(&countries).as_deref(), labels.source_place.country.as_deref());
+            assert_eq!(text(&countries).as_deref(), place.country.as_deref());
             assert_eq!(text(&names).as_deref(), application.as_ref().map(|a| &*a.name));
             assert_eq!(
                 text(&risks).as_deref(),
                 application.as_ref().and_then(|a| a.risks.as_deref())
             );
             assert_eq!(text(&cities), None);
-            assert_eq!(asns.is_valid(row).then(|| asns.value(row)), labels.source_place.asn);
+            assert_eq!(asns.is_valid(row).then(|| asns.value(row)), place.asn);
             let score = scores.is_valid(row).then(|| scores.value(row));
             assert_eq!(score, application.as_ref().map(|a| a.risk_score));
             let severity = severities.is_valid(row).then(|| severities.value(row));

@@ -157,6 +157,11 @@ impl Visit for Value<'_> {
         self.plain_text(|out| text::push_gaps(out, &record.first_gaps_us, record.first_count));
     }
 
+    fn text(&mut self, push: impl Fn(&FlowRecord, &mut Vec<u8>)) {
+        let record = self.record;
+        self.plain_text(|out| push(record, out));
+    }
+
     fn label_text(&mut self, get: impl Fn(&Labels) -> Option<&str>) {
         match self.record.labels.as_deref().and_then(get) {
             Some(text) => push_string(self.out, text.as_bytes()),

@@ -1,5 +1,6 @@
 //! Which value of a flow stands in which column: the only place that says so.
 
+use rockfish_fingerprint::community_id::CommunityId;
 use rockfish_flow::{Address, FlowRecord, Labels, MacAddress, Timestamp};
 
 use crate::column::Field;
@@ -38,6 +39,8 @@ pub trait Visit {
     fn mac(&mut self, get: impl Fn(&FlowRecord) -> Option<&MacAddress>);
     /// The gaps before the first packets.
     fn gaps(&mut self);
+    /// Text made of the record: `push` appends it.
+    fn text(&mut self, push: impl Fn(&FlowRecord, &mut Vec<u8>));
     /// Text of the labels.
     fn label_text(&mut self, get: impl Fn(&Labels) -> Option<&str>);
     /// A number of 32 bits of the labels.
@@ -120,25 +123,28 @@ pub fn visit(field: Field, visitor: &mut impl Visit) {
         Field::DestinationTtl => {
             visitor.optional_u8(|r| (r.reverse.packets > 0).then_some(r.reverse.ttl));
         }
-        Field::SourceCountry => visitor.label_text(|l| l.source_place.country.as_deref()),
+        Field::CommunityId => visitor.text(push_community_id),
+        Field::SourceCountry => visitor.label_text(|l| l.source_place.as_ref()?.country.as_deref()),
         Field::DestinationCountry => {
-            visitor.label_text(|l| l.destination_place.country.as_deref());
+            visitor.label_text(|l| l.destination_place.as_ref()?.country.as_deref());
         }
-        Field::SourceCity => visitor.label_text(|l| l.source_place.city.as_deref()),
-        Field::DestinationCity => visitor.label_text(|l| l.destination_place.city.as_deref()),
-        Field::SourceAsn => visitor.label_u32(|l| l.source_place.asn),
-        Field::DestinationAsn => visitor.label_u32(|l| l.destination_place.asn),
+        Field::SourceCity => visitor.label_text(|l| l.source_place.as_ref()?.city.as_deref()),
+        Field::DestinationCity => {
+            visitor.label_text(|l| l.destination_place.as_ref()?.city.as_deref())
+        }
+        Field::SourceAsn => visitor.label_u32(|l| l.source_place.as_ref()?.asn),
+        Field::DestinationAsn => visitor.label_u32(|l| l.destination_place.as_ref()?.asn),
         Field::SourceAsOrganisation => {
-            visitor.label_text(|l| l.source_place.organisation.as_deref());
+            visitor.label_text(|l| l.source_place.as_ref()?.as_org.as_deref());
         }
         Field::DestinationAsOrganisation => {
-            visitor.label_text(|l| l.destination_place.organisation.as_deref());
+            visitor.label_text(|l| l.destination_place.as_ref()?.as_org.as_deref());
         }
         Field::ApplicationName => {
             visitor.label_text(|l| l.application.as_ref().map(|a| &*a.name));
         }
         Field::ApplicationCategory => {
-            visitor.label_text(|l| l.application.as_ref().and_then(|a| a.category.as_deref()));
+            visitor.label_text(|l| l.application.as_ref().and_then(|a| a.category));
         }
         Field::RiskScore => visitor.label_u32(|l| l.application.as_ref().map(|a| a.risk_score)),
         Field::RiskSeverity => {
@@ -155,11 +161,20 @@ pub fn visit(field: Field, visitor: &mut impl Visit) {
         Field::AnomalyScore
         | Field::AnomalySeverity
         | Field::AnomalyFactors
-        | Field::CommunityId
         | Field::Splt
         | Field::SpltLengths
         | Field::SpltGaps => visitor.unknown(),
     }
+}
+
+fn push_community_id(record: &FlowRecord, out: &mut Vec<u8>) {
+    let ports = match is_icmp(record) {
+        true => [record.icmp_type, record.icmp_code].map(u16::from),
+        false => [record.source_port, record.destination_port],
+    };
+    let (source, destination) = (record.source_ip(), record.destination_ip());
+    let id = CommunityId::new(0, source, destination, record.protocol, ports);
+    out.extend_from_slice(id.to_string().as_bytes());
 }
 
 fn push_flags(out: &mut Vec<u8>, code: u16) {
@@ -289,6 +304,9 @@ pub(crate) mod tests {
         }
         fn gaps(&mut self) {
             self.0 = Some((Type::Utf8, false));
+        }
+        fn text(&mut self, _: impl Fn(&FlowRecord, &mut Vec<u8>)) {
+            self.0 = Some((Type::Utf8, true));
         }
         fn label_text(&mut self, _: impl Fn(&Labels) -> Option<&str>) {
             self.0 = Some((Type::Utf8, true));

@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory};
 use clap_complete::Shell;
 use rockfish_app::cli;
 use rockfish_app::config::{Key, Layer, SectionText};
+use rockfish_license_cli::args as license;
 use rockfish_probe::args::{Args, SECTIONS};
 use rockfish_probe::config::ConfigLayer;
 
@@ -19,36 +20,82 @@ pub(crate) struct Document {
     pub(crate) text: String,
 }
 
+/// Man pages and completion scripts of a program.
+struct Pages {
+    command: Command,
+    sections: &'static [cli::Section],
+    man: &'static str,
+    /// Subcommands and their man pages.
+    subcommands: &'static [(&'static str, &'static str)],
+    completions: [(Shell, &'static str); 3],
+}
+
 /// All documents.
 pub(crate) fn all() -> anyhow::Result<Vec<Document>> {
-    let mut command = Args::command();
-    command.build();
     let keys = sections();
     let mut documents = vec![
-        Document { path: "docs/cli.md", text: command_line(&command, &keys)? },
+        Document { path: "docs/cli.md", text: command_lines(&keys)? },
         Document { path: "docs/config.md", text: configuration(&keys)? },
         Document { path: "docs/schema.md", text: rockfish_schema::markdown() },
-        Document { path: "docs/man/rockfish_probe.1", text: man(Args::command(), SECTIONS)? },
     ];
-    for (name, path) in [
-        ("validate", "docs/man/rockfish_probe-validate.1"),
-        ("completions", "docs/man/rockfish_probe-completions.1"),
-        ("man", "docs/man/rockfish_probe-man.1"),
+    for pages in [
+        Pages {
+            command: Args::command(),
+            sections: SECTIONS,
+            man: "docs/man/rockfish_probe.1",
+            subcommands: &[
+                ("validate", "docs/man/rockfish_probe-validate.1"),
+                ("completions", "docs/man/rockfish_probe-completions.1"),
+                ("man", "docs/man/rockfish_probe-man.1"),
+            ],
+            completions: [
+                (Shell::Bash, "docs/completions/rockfish_probe.bash"),
+                (Shell::Zsh, "docs/completions/_rockfish_probe"),
+                (Shell::Fish, "docs/completions/rockfish_probe.fish"),
+            ],
+        },
+        Pages {
+            command: license::command(),
+            sections: license::SECTIONS,
+            man: "docs/man/rockfish_license.1",
+            subcommands: &[
+                ("keygen", "docs/man/rockfish_license-keygen.1"),
+                ("issue", "docs/man/rockfish_license-issue.1"),
+                ("verify", "docs/man/rockfish_license-verify.1"),
+                ("show", "docs/man/rockfish_license-show.1"),
+                ("completions", "docs/man/rockfish_license-completions.1"),
+                ("man", "docs/man/rockfish_license-man.1"),
+            ],
+            completions: [
+                (Shell::Bash, "docs/completions/rockfish_license.bash"),
+                (Shell::Zsh, "docs/completions/_rockfish_license"),
+                (Shell::Fish, "docs/completions/rockfish_license.fish"),
+            ],
+        },
     ] {
-        let command =
-            command.find_subcommand(name).with_context(|| format!("no subcommand {name}"))?;
-        documents.push(Document { path, text: man(command.clone(), &[])? });
-    }
-    for (shell, path) in [
-        (Shell::Bash, "docs/completions/rockfish_probe.bash"),
-        (Shell::Zsh, "docs/completions/_rockfish_probe"),
-        (Shell::Fish, "docs/completions/rockfish_probe.fish"),
-    ] {
-        let mut text = Vec::new();
-        cli::write_completions(Args::command(), shell, &mut text)?;
-        documents.push(Document { path, text: String::from_utf8(text)? });
+        pages.write(&mut documents)?;
     }
     Ok(documents)
+}
+
+impl Pages {
+    fn write(self, documents: &mut Vec<Document>) -> anyhow::Result<()> {
+        let text = man(self.command.clone(), self.sections)?;
+        documents.push(Document { path: self.man, text });
+        let mut built = self.command.clone();
+        built.build();
+        for (name, path) in self.subcommands {
+            let command =
+                built.find_subcommand(name).with_context(|| format!("no subcommand {name}"))?;
+            documents.push(Document { path, text: man(command.clone(), &[])? });
+        }
+        for (shell, path) in self.completions {
+            let mut text = Vec::new();
+            cli::write_completions(self.command.clone(), shell, &mut text)?;
+            documents.push(Document { path, text: String::from_utf8(text)? });
+        }
+        Ok(())
+    }
 }
 
 /// The table of keys.
@@ -80,63 +127,131 @@ fn code(text: &str) -> String {
 
 const GENERATED: &str = "<!-- Written by `cargo xtask docs`. Change the code, not this page. -->\n";
 
-fn command_line(command: &Command, sections: &[SectionText]) -> Result<String, std::fmt::Error> {
-    let mut page = String::new();
-    writeln!(page, "{GENERATED}\n# Command line\n\n## rockfish_probe\n")?;
-    if let Some(about) = command.get_long_about().or(command.get_about()) {
-        writeln!(page, "{about}\n")?;
-    }
-    writeln!(page, "```\nrockfish_probe [OPTIONS] [COMMAND]\n```\n")?;
+/// The page of all programs.
+fn command_lines(keys: &[SectionText]) -> Result<String, std::fmt::Error> {
+    let mut page = format!("{GENERATED}\n# Command line\n");
+    let mut command = Args::command();
+    command.build();
+    heading(&mut page, &command)?;
     writeln!(
         page,
         "Each option that sets a key of the [configuration](config.md) is listed with it; the key's environment variable\n\
          is `ROCKFISH_` and the key in capitals, the dot as an underscore. Options switched on by their name can be\n\
          switched off with `=false`.\n"
     )?;
+    options(&mut page, "###", &command.get_arguments().collect::<Vec<_>>(), Some(keys))?;
+    subcommands(&mut page, &command)?;
+    writeln!(
+        page,
+        "\n`validate` takes all of the options above, and checks what they say together with file and environment."
+    )?;
+    closing(&mut page, SECTIONS)?;
+
+    let mut command = license::command();
+    command.build();
+    heading(&mut page, &command)?;
+    writeln!(
+        page,
+        "See [licenses.md](licenses.md). The options of this table are taken before and after the command.\n"
+    )?;
+    options(&mut page, "###", &command.get_arguments().collect::<Vec<_>>(), None)?;
+    subcommands(&mut page, &command)?;
+    for subcommand in command.get_subcommands() {
+        let own: Vec<&Arg> = own_options(subcommand).collect();
+        if !own.is_empty() {
+            writeln!(page, "\n### {} {}\n", command.get_name(), subcommand.get_name())?;
+            option_table(&mut page, own.into_iter(), None)?;
+        }
+    }
+    closing(&mut page, license::SECTIONS)?;
+    Ok(page)
+}
+
+/// Name, purpose and usage of a program.
+fn heading(page: &mut String, command: &Command) -> std::fmt::Result {
+    let name = command.get_name();
+    writeln!(page, "\n## {name}\n")?;
+    if let Some(about) = command.get_long_about().or(command.get_about()) {
+        writeln!(page, "{about}\n")?;
+    }
+    let operand = if command.is_subcommand_required_set() { "<COMMAND>" } else { "[COMMAND]" };
+    writeln!(page, "```\n{name} [OPTIONS] {operand}\n```\n")
+}
+
+/// A table for each heading under which options stand.
+fn options(
+    page: &mut String,
+    level: &str,
+    arguments: &[&Arg],
+    keys: Option<&[SectionText]>,
+) -> std::fmt::Result {
     // Clap's own options carry no heading; the manual has them among the global ones.
     const GLOBAL: &str = "Global Options";
     let heading = |argument: &Arg| argument.get_help_heading().unwrap_or(GLOBAL).to_owned();
     let mut headings: Vec<String> = Vec::new();
-    for argument in command.get_arguments() {
+    for argument in arguments {
         let heading = heading(argument);
         if !headings.contains(&heading) {
             headings.push(heading);
         }
     }
     for title in headings {
-        writeln!(page, "### {title}\n\n| Option | Short | Description | Key |\n|---|---|---|---|")?;
-        for argument in command.get_arguments().filter(|argument| heading(argument) == title) {
-            let Some(long) = argument.get_long() else { continue };
-            let short = argument.get_short().map(|short| code(&format!("-{short}")));
-            let key = key_of(sections, long).map(|key| {
+        writeln!(page, "{level} {title}\n")?;
+        let under = arguments.iter().copied().filter(|argument| heading(argument) == title);
+        option_table(page, under, keys)?;
+        writeln!(page)?;
+    }
+    Ok(())
+}
+
+/// A line for each option, with its key where the program has any.
+fn option_table<'a>(
+    page: &mut String,
+    arguments: impl Iterator<Item = &'a Arg>,
+    keys: Option<&[SectionText]>,
+) -> std::fmt::Result {
+    page.push_str("| Option | Short | Description |");
+    page.push_str(if keys.is_some() { " Key |\n|---|---|---|---|\n" } else { "\n|---|---|---|\n" });
+    for argument in arguments {
+        let Some(long) = argument.get_long() else { continue };
+        let short = argument.get_short().map(|short| code(&format!("-{short}")));
+        write!(
+            page,
+            "| {} | {} | {} |",
+            code(&option_text(argument, long)),
+            short.unwrap_or_default(),
+            cell(&argument.get_help().map(ToString::to_string).unwrap_or_default()),
+        )?;
+        if let Some(keys) = keys {
+            let key = key_of(keys, long).map(|key| {
                 // A switch for what is on by default switches it off.
                 let inverted =
                     argument.is_require_equals_set() && key.default.as_deref() == Some("true");
                 format!("{}{}", code(&key.path), if inverted { " (inverted)" } else { "" })
             });
-            writeln!(
-                page,
-                "| {} | {} | {} | {} |",
-                code(&option_text(argument, long)),
-                short.unwrap_or_default(),
-                cell(&argument.get_help().map(ToString::to_string).unwrap_or_default()),
-                key.unwrap_or_default(),
-            )?;
+            write!(page, " {} |", key.unwrap_or_default())?;
         }
         writeln!(page)?;
     }
+    Ok(())
+}
+
+fn subcommands(page: &mut String, command: &Command) -> std::fmt::Result {
     writeln!(page, "### Commands\n\n| Command | Description |\n|---|---|")?;
     for subcommand in command.get_subcommands() {
         let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();
         let positional: String = subcommand
             .get_positionals()
-            .map(|argument| format!(" <{}>", argument.get_id().as_str().to_uppercase()))
+            .map(|argument| {
+                let many = matches!(argument.get_action(), ArgAction::Append);
+                let name = argument
+                    .get_value_names()
+                    .and_then(|names| names.first())
+                    .map_or_else(|| argument.get_id().as_str().to_uppercase(), ToString::to_string);
+                format!(" <{name}>{}", if many { "..." } else { "" })
+            })
             .collect();
-        let options = if subcommand.get_opts().any(|option| option.get_long() == Some("config")) {
-            " [OPTIONS]"
-        } else {
-            ""
-        };
+        let options = if own_options(subcommand).next().is_some() { " [OPTIONS]" } else { "" };
         writeln!(
             page,
             "| {} | {} |",
@@ -144,14 +259,22 @@ fn command_line(command: &Command, sections: &[SectionText]) -> Result<String, s
             cell(&about)
         )?;
     }
-    writeln!(
-        page,
-        "\n`validate` takes all of the options above, and checks what they say together with file and environment."
-    )?;
-    for section in SECTIONS {
+    Ok(())
+}
+
+/// A subcommand's options, without those of the program and the one for help.
+fn own_options(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_arguments().filter(|argument| {
+        argument.get_long().is_some() && !argument.is_global_set() && argument.get_id() != "help"
+    })
+}
+
+/// What help ends with.
+fn closing(page: &mut String, sections: &[cli::Section]) -> std::fmt::Result {
+    for section in sections {
         writeln!(page, "\n### {}\n\n```\n{}\n```", section.title, section.lines.join("\n"))?;
     }
-    Ok(page)
+    Ok(())
 }
 
 /// An option as it is written: `--idle-timeout <SECS>`.

@@ -406,6 +406,15 @@ impl Make<'_> {
         self.values = Values::Narrow { values: Vec::new(), signed, dictionary };
     }
 
+    fn optional_texts(&mut self) {
+        self.values = Values::OptionalTexts {
+            octets: Vec::new(),
+            lengths: Vec::new(),
+            present: Vec::new(),
+            dictionary: TextDictionary::default(),
+        };
+    }
+
     fn wide(&mut self, signed: bool) {
         let dictionary = NumberDictionary::new(SMALL_NUMBERS);
         self.values = Values::Wide { values: Vec::new(), signed, dictionary };
@@ -473,13 +482,12 @@ impl Visit for Make<'_> {
         self.values = Values::Texts { octets: Vec::new(), lengths: Vec::new() };
     }
 
+    fn text(&mut self, _: impl Fn(&FlowRecord, &mut Vec<u8>)) {
+        self.optional_texts();
+    }
+
     fn label_text(&mut self, _: impl Fn(&Labels) -> Option<&str>) {
-        self.values = Values::OptionalTexts {
-            octets: Vec::new(),
-            lengths: Vec::new(),
-            present: Vec::new(),
-            dictionary: TextDictionary::default(),
-        };
+        self.optional_texts();
     }
 
     fn label_u32(&mut self, _: impl Fn(&Labels) -> Option<u32>) {
@@ -617,6 +625,17 @@ impl Visit for Gather<'_> {
                 let start = octets.len();
                 text::push_gaps(octets, &row.first_gaps_us, row.first_count);
                 lengths.push((octets.len() - start) as u32);
+            }
+        }
+    }
+
+    fn text(&mut self, push: impl Fn(&FlowRecord, &mut Vec<u8>)) {
+        if let Values::OptionalTexts { octets, lengths, present, .. } = &mut self.column.values {
+            for row in self.rows {
+                let start = octets.len();
+                push(row, octets);
+                lengths.push((octets.len() - start) as u32);
+                present.push(true);
             }
         }
     }

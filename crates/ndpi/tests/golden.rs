@@ -1,0 +1,34 @@
+//! Labels with libndpi against those of nDPI 5.0 for real captures.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+#[path = "../../label/tests/common/mod.rs"]
+mod common;
+
+use rockfish_ndpi::{NdpiConfig, NdpiLabeler};
+
+#[test]
+fn labels_of_captures() {
+    let Some(folder) = common::folder() else { return };
+    let score =
+        common::compare(&folder, || Box::new(NdpiLabeler::new(&NdpiConfig::default()).unwrap()));
+    for difference in &score.differences {
+        println!("{difference}");
+    }
+    println!(
+        "{} flows: {} labels, {} protocols, {} categories equal",
+        score.flows, score.labels, score.masters, score.categories
+    );
+    assert_eq!(score.missing, 0, "flows that were not found");
+    assert!(
+        score.permille(score.labels) >= 820,
+        "labels equal: {} of {}",
+        score.labels,
+        score.flows
+    );
+    assert!(
+        score.permille(score.masters) >= 960,
+        "protocols equal: {} of {}",
+        score.masters,
+        score.flows
+    );
+}
