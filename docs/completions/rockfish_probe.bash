@@ -32,7 +32,7 @@ _rockfish_probe() {
 
     case "${cmd}" in
         rockfish_probe)
-            opts="-c -i -o -v -q -h -V --config --dump-config --workers --user --strict --source --live --filter --snaplen --promisc-off --idle-timeout --active-timeout --max-flows --max-payload --udp-uniflow --ndpi --no-mac --vlan-key --icmp-key --tcp-linger --tunnels --no-frag --max-frag-tables --frag-timeout --frag-max-bytes --pcap-buffer-size --pcap-immediate --afp-block-size --afp-block-count --afp-fanout-group --afp-fanout-mode --afp-timestamps --parquet-dir --parquet-batch-size --parquet-prefix --parquet-schema --observation --hive-boundary-flush --hive-partitioning --rotate-interval --row-group-size --compression-level --queue-size --json --s3-bucket --s3-prefix --s3-region --s3-endpoint --s3-force-path-style --s3-hive-partitioning --s3-delete-after-upload --test-s3 --verbose --quiet --log-file --log-format --stats --stats-interval --metrics-listen --progress --license --help --version validate completions man"
+            opts="-c -i -o -v -q -h -V --config --dump-config --workers --user --strict --source --live --filter --snaplen --promisc-off --idle-timeout --active-timeout --max-flows --max-payload --udp-uniflow --ndpi --no-mac --vlan-key --icmp-key --tcp-linger --tunnels --no-frag --max-frag-tables --frag-timeout --frag-max-bytes --pcap-buffer-size --pcap-immediate --afp-block-size --afp-block-count --afp-fanout-group --afp-fanout-mode --afp-timestamps --parquet-dir --parquet-batch-size --parquet-prefix --parquet-schema --observation --hive-boundary-flush --hive-partitioning --rotate-interval --extra-fields --row-group-size --compression-level --queue-size --json --s3-bucket --s3-prefix --s3-region --s3-endpoint --s3-force-path-style --s3-hive-partitioning --s3-delete-after-upload --test-s3 --verbose --quiet --log-file --log-format --stats --stats-interval --metrics-listen --progress --license --license-public-key --help --version validate completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -206,6 +206,10 @@ _rockfish_probe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --extra-fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --row-group-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -278,6 +282,10 @@ _rockfish_probe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --license-public-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -314,7 +322,7 @@ _rockfish_probe() {
             return 0
             ;;
         rockfish_probe__subcmd__validate)
-            opts="-c -i -o -v -q -h --config --dump-config --workers --user --strict --source --live --filter --snaplen --promisc-off --idle-timeout --active-timeout --max-flows --max-payload --udp-uniflow --ndpi --no-mac --vlan-key --icmp-key --tcp-linger --tunnels --no-frag --max-frag-tables --frag-timeout --frag-max-bytes --pcap-buffer-size --pcap-immediate --afp-block-size --afp-block-count --afp-fanout-group --afp-fanout-mode --afp-timestamps --parquet-dir --parquet-batch-size --parquet-prefix --parquet-schema --observation --hive-boundary-flush --hive-partitioning --rotate-interval --row-group-size --compression-level --queue-size --json --s3-bucket --s3-prefix --s3-region --s3-endpoint --s3-force-path-style --s3-hive-partitioning --s3-delete-after-upload --test-s3 --verbose --quiet --log-file --log-format --stats --stats-interval --metrics-listen --progress --license --help"
+            opts="-c -i -o -v -q -h --config --dump-config --workers --user --strict --source --live --filter --snaplen --promisc-off --idle-timeout --active-timeout --max-flows --max-payload --udp-uniflow --ndpi --no-mac --vlan-key --icmp-key --tcp-linger --tunnels --no-frag --max-frag-tables --frag-timeout --frag-max-bytes --pcap-buffer-size --pcap-immediate --afp-block-size --afp-block-count --afp-fanout-group --afp-fanout-mode --afp-timestamps --parquet-dir --parquet-batch-size --parquet-prefix --parquet-schema --observation --hive-boundary-flush --hive-partitioning --rotate-interval --extra-fields --row-group-size --compression-level --queue-size --json --s3-bucket --s3-prefix --s3-region --s3-endpoint --s3-force-path-style --s3-hive-partitioning --s3-delete-after-upload --test-s3 --verbose --quiet --log-file --log-format --stats --stats-interval --metrics-listen --progress --license --license-public-key --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -488,6 +496,10 @@ _rockfish_probe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --extra-fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --row-group-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -557,6 +569,10 @@ _rockfish_probe() {
                     return 0
                     ;;
                 --license)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --license-public-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

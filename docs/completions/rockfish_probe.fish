@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rockfish_probe_global_optspecs
-    string join \n c/config= dump-config workers= user= strict= i/source= live= filter= snaplen= promisc-off= idle-timeout= active-timeout= max-flows= max-payload= udp-uniflow= ndpi= no-mac= vlan-key= icmp-key= tcp-linger= tunnels= no-frag= max-frag-tables= frag-timeout= frag-max-bytes= pcap-buffer-size= pcap-immediate= afp-block-size= afp-block-count= afp-fanout-group= afp-fanout-mode= afp-timestamps= o/parquet-dir= parquet-batch-size= parquet-prefix= parquet-schema= observation= hive-boundary-flush= hive-partitioning= rotate-interval= row-group-size= compression-level= queue-size= json= s3-bucket= s3-prefix= s3-region= s3-endpoint= s3-force-path-style= s3-hive-partitioning= s3-delete-after-upload= test-s3 v/verbose q/quiet log-file= log-format= stats= stats-interval= metrics-listen= progress= license= h/help V/version
+    string join \n c/config= dump-config workers= user= strict= i/source= live= filter= snaplen= promisc-off= idle-timeout= active-timeout= max-flows= max-payload= udp-uniflow= ndpi= no-mac= vlan-key= icmp-key= tcp-linger= tunnels= no-frag= max-frag-tables= frag-timeout= frag-max-bytes= pcap-buffer-size= pcap-immediate= afp-block-size= afp-block-count= afp-fanout-group= afp-fanout-mode= afp-timestamps= o/parquet-dir= parquet-batch-size= parquet-prefix= parquet-schema= observation= hive-boundary-flush= hive-partitioning= rotate-interval= extra-fields= row-group-size= compression-level= queue-size= json= s3-bucket= s3-prefix= s3-region= s3-endpoint= s3-force-path-style= s3-hive-partitioning= s3-delete-after-upload= test-s3 v/verbose q/quiet log-file= log-format= stats= stats-interval= metrics-listen= progress= license= license-public-key= h/help V/version
 end
 
 function __fish_rockfish_probe_needs_command
@@ -41,7 +41,7 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l active-ti
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l max-flows -d 'Most flows held at a time; 0: no limit; unset, an interface has 1000000 [default: 0]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l max-payload -d 'Payload octets of each direction that entropy is taken of [default: 500]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l udp-uniflow -d 'UDP port whose flows are written a packet each; 0: none, 1: all [default: 0]' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l ndpi -d 'Detect applications with nDPI (not in this build)' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l ndpi -d 'Detect applications' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l no-mac -d 'Leave the MAC addresses out' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l vlan-key -d 'Make the VLAN id part of the flow key' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l icmp-key -d 'Make ICMP type and code part of the flow key' -r
@@ -73,6 +73,7 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l observati
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l hive-boundary-flush -d 'Begin a new file at each day boundary (UTC)' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l hive-partitioning -d 'Put files into folders v1/year=YYYY/month=MM/day=DD/' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l rotate-interval -d 'Seconds of capture time after which a new file is begun; 0: never; unset, an interface has 60 [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l extra-fields -d 'Further columns, separated by commas' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l row-group-size -d 'Rows in a row group [default: 122880]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l compression-level -d 'Zstandard level, 1 to 22 [default: the writer\'s]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l queue-size -d 'Flow records of an interface that may wait for being written [default: 262144]' -r
@@ -93,7 +94,8 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l metrics-l
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l progress -d 'When the progress bar is shown: auto, always, never [default: auto]' -r -f -a "auto\t'If standard error is a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l license -d 'Licence file (not in this build) [env: ROCKFISH_LICENSE_PATH]' -r -F
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l license -d 'Licence file [env: ROCKFISH_LICENSE_PATH]' -r -F
+complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l license-public-key -d 'The issuer\'s public key, instead of the one that was built in' -r -F
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l dump-config -d 'Print the effective configuration as YAML, secrets masked, and exit'
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -l test-s3 -d 'Test S3 connectivity and exit (not in this build)'
 complete -c rockfish_probe -n "__fish_rockfish_probe_needs_command" -s v -l verbose -d 'Say more: -v information, -vv debugging, -vvv everything; never less than output.verbose'
@@ -120,7 +122,7 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" 
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l max-flows -d 'Most flows held at a time; 0: no limit; unset, an interface has 1000000 [default: 0]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l max-payload -d 'Payload octets of each direction that entropy is taken of [default: 500]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l udp-uniflow -d 'UDP port whose flows are written a packet each; 0: none, 1: all [default: 0]' -r
-complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l ndpi -d 'Detect applications with nDPI (not in this build)' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l ndpi -d 'Detect applications' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l no-mac -d 'Leave the MAC addresses out' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l vlan-key -d 'Make the VLAN id part of the flow key' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l icmp-key -d 'Make ICMP type and code part of the flow key' -r
@@ -152,6 +154,7 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" 
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l hive-boundary-flush -d 'Begin a new file at each day boundary (UTC)' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l hive-partitioning -d 'Put files into folders v1/year=YYYY/month=MM/day=DD/' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l rotate-interval -d 'Seconds of capture time after which a new file is begun; 0: never; unset, an interface has 60 [default: 0]' -r
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l extra-fields -d 'Further columns, separated by commas' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l row-group-size -d 'Rows in a row group [default: 122880]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l compression-level -d 'Zstandard level, 1 to 22 [default: the writer\'s]' -r
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l queue-size -d 'Flow records of an interface that may wait for being written [default: 262144]' -r
@@ -172,7 +175,8 @@ complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" 
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l progress -d 'When the progress bar is shown: auto, always, never [default: auto]' -r -f -a "auto\t'If standard error is a terminal'
 always\t'Always'
 never\t'Never'"
-complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l license -d 'Licence file (not in this build) [env: ROCKFISH_LICENSE_PATH]' -r -F
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l license -d 'Licence file [env: ROCKFISH_LICENSE_PATH]' -r -F
+complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l license-public-key -d 'The issuer\'s public key, instead of the one that was built in' -r -F
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l dump-config -d 'Print the effective configuration as YAML, secrets masked, and exit'
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -l test-s3 -d 'Test S3 connectivity and exit (not in this build)'
 complete -c rockfish_probe -n "__fish_rockfish_probe_using_subcommand validate" -s v -l verbose -d 'Say more: -v information, -vv debugging, -vvv everything; never less than output.verbose'

@@ -329,6 +329,26 @@ impl Value for String {
     }
 }
 
+/// Words in a list; in an environment variable or a flag, separated by commas.
+impl Value for Vec<String> {
+    fn kind() -> String {
+        "list".to_owned()
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(text
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect())
+    }
+
+    fn show(&self) -> String {
+        format!("[{}]", self.join(", "))
+    }
+}
+
 impl Value for PathBuf {
     fn kind() -> String {
         "path".to_owned()

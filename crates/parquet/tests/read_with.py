@@ -114,7 +114,7 @@ def main():
             fail(f"{reader}: {table.num_rows} rows of {table.num_columns} columns")
         for name in table.schema.names[44:]:
             nulls = table[name].null_count
-            known = name in ("icmp_type", "icmp_code", "sttl", "dttl")
+            known = name in ("icmp_type", "icmp_code", "sttl", "dttl", "community_id")
             if known == (nulls == table.num_rows):
                 fail(f"{reader}: {name} has {nulls} nulls")
     return 1 if failures else 0

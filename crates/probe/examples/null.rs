@@ -32,6 +32,7 @@ fn main() {
         meter: Default::default(),
         workers: workers.try_into().unwrap(),
         hash_secret: 7,
+        inspection: None,
     };
     let (totals, sink) =
         run(&mut source, None, &config, Null(0), &AtomicBool::new(false), &mut Null(0)).unwrap();

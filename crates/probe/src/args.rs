@@ -265,7 +265,7 @@ pub struct FlowOptions {
     #[arg(long, value_name = "PORT")]
     pub udp_uniflow: Option<u32>,
 
-    /// Detect applications with nDPI (not in this build)
+    /// Detect applications
     #[arg(
         long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", value_parser = parse_switch,
@@ -409,6 +409,10 @@ pub struct OutputOptions {
     #[arg(long, value_name = "SECS")]
     pub rotate_interval: Option<u64>,
 
+    /// Further columns, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub extra_fields: Option<Vec<String>>,
+
     /// Rows in a row group [default: 122880]
     #[arg(long, value_name = "N")]
     pub row_group_size: Option<u64>,
@@ -496,9 +500,13 @@ pub struct ReportOptions {
 #[derive(Clone, Debug, Default, PartialEq, ClapArgs)]
 #[command(next_help_heading = "License Options")]
 pub struct LicenseOptions {
-    /// Licence file (not in this build) [env: ROCKFISH_LICENSE_PATH]
+    /// Licence file [env: ROCKFISH_LICENSE_PATH]
     #[arg(long, value_name = "PATH")]
     pub license: Option<PathBuf>,
+
+    /// The issuer's public key, instead of the one that was built in
+    #[arg(long, value_name = "FILE")]
+    pub license_public_key: Option<PathBuf>,
 }
 
 impl Options {
@@ -521,7 +529,7 @@ impl Options {
             test_s3: _,
             logging: LoggingOptions { verbose: _, quiet: _, log_file, log_format },
             report: ReportOptions { stats, stats_interval, metrics_listen, progress },
-            license: LicenseOptions { license },
+            license: LicenseOptions { license, license_public_key },
         } = self.clone();
         let FlowOptions {
             idle_timeout,
@@ -548,6 +556,7 @@ impl Options {
             parquet_batch_size,
             parquet_prefix,
             parquet_schema,
+            extra_fields,
             observation,
             hive_boundary_flush,
             hive_partitioning,
@@ -570,7 +579,11 @@ impl Options {
             workers,
             user,
             strict,
-            license: LicenseLayer { path: license },
+            license: LicenseLayer {
+                path: license,
+                public_key: license_public_key,
+                ..LicenseLayer::default()
+            },
             input: InputLayer { source, live_type: live, filter, snaplen, promisc_off },
             flow: FlowLayer {
                 idle_timeout,
@@ -596,6 +609,7 @@ impl Options {
                 parquet_batch_size,
                 parquet_file_prefix: parquet_prefix,
                 parquet_schema,
+                extra_fields,
                 row_group_size,
                 compression_level,
                 observation,

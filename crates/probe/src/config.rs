@@ -59,6 +59,16 @@ pub enum ParquetSchema {
     Extended,
 }
 
+/// Format of fingerprints of SYN packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum TcpFpFormat {
+    /// nDPI TCP Fingerprint Format, draft 0.4
+    Draft,
+    /// As nDPI 5.0 computes them
+    Ndpi5,
+}
+
 /// Which headers of a tunnelled packet make its flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -81,7 +91,7 @@ pub enum Progress {
     Never,
 }
 
-choice_values!(LiveType, Timestamps, FanoutMode, ParquetSchema, Tunnels, Progress);
+choice_values!(LiveType, Timestamps, FanoutMode, ParquetSchema, TcpFpFormat, Tunnels, Progress);
 
 /// Longest time that a key takes, in seconds: 136 years, which still counts in microseconds.
 const LONGEST_SECS: u64 = u32::MAX as u64;
@@ -119,10 +129,15 @@ section! {
 }
 
 section! {
-    /// The licence, which opens the tiers above Community. This build reads none: a path here is refused.
+    /// The licence, which opens the tiers above Community.
     pub struct License, layer LicenseLayer {
-        /// Licence file: JSON with an Ed25519 signature.
+        /// Licence file: JSON with an Ed25519 signature. Without it `/etc/rockfish/license.json` and
+        /// `/opt/rockfish/etc/license.json` are looked for.
         path: PathBuf, flag "license";
+        /// The issuer's public key, in PEM or base64, instead of the one that was built in.
+        public_key: PathBuf, flag "license-public-key";
+        /// Do not start without a valid licence. Otherwise the Community tier is what is left.
+        required: bool = false;
     }
 }
 
@@ -172,14 +187,16 @@ section! {
 }
 
 section! {
-    /// Application detection by nDPI. This build has none: `enabled` is refused.
+    /// Application detection. Its columns are of the Basic tier, those of fingerprints of the Professional one.
     pub struct Ndpi, layer NdpiLayer {
-        /// Name the application of each flow.
+        /// Name the application of each flow: by libndpi in a build with it, else by detection of our own, which knows fewer.
         enabled: bool = false, flag "ndpi";
         /// File of further protocol definitions.
         protocol_file: PathBuf;
         /// File of further category definitions.
         categories_file: PathBuf;
+        /// Format of fingerprints of SYN packets.
+        tcp_fp_format: TcpFpFormat = TcpFpFormat::Draft;
     }
 }
 
@@ -208,6 +225,9 @@ section! {
         parquet_file_prefix: String = "rockfish".to_owned(), flag "parquet-prefix";
         /// Columns: `simple` (44 fields, 54 from the Basic tier) or `extended` (60 fields, needs the Professional tier).
         parquet_schema: ParquetSchema = ParquetSchema::Simple, flag "parquet-schema";
+        /// Further columns, after those of the tier: `community_id`, `icmp_type`, `icmp_code`, `sttl`, `dttl`, and from the Basic tier
+        /// `ndpi_risk_list`, `ndpi_hostname`.
+        extra_fields: Vec<String> = Vec::new(), flag "extra-fields";
         /// Rows in a row group.
         row_group_size: u64 = 122_880, range 1.., flag "row-group-size";
         /// Zstandard level of the columns; without it the writer chooses.
@@ -327,7 +347,7 @@ section! {
 }
 
 section! {
-    /// Places and networks from MaxMind databases. This build has none: a database is refused.
+    /// Places and networks from MaxMind databases, for the columns of the Basic tier.
     pub struct Geoip, layer GeoipLayer {
         /// Database of countries.
         country_db: PathBuf;

@@ -8,6 +8,8 @@ pub mod settings;
 
 mod commands;
 mod decoding;
+mod grant;
+mod inspection;
 mod live;
 mod report;
 mod run;

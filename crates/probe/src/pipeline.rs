@@ -26,6 +26,7 @@ use rockfish_meter::{Meter, MeterConfig, MeterCounters};
 use rockfish_packet::{DecodeConfig, DecodeCounters, HashSeed, PacketBatch};
 
 use crate::decoding::{Decoding, Tick, meter};
+use crate::inspection::Inspection;
 
 /// Blocks on their way to a meter, and messages on their way to the collector. More would only leave the caches.
 const IN_FLIGHT: usize = 4;
@@ -47,6 +48,22 @@ pub struct PipelineConfig {
     pub workers: NonZeroUsize,
     /// Secret of the flow hash; records do not depend on it.
     pub hash_secret: u64,
+    /// What is looked for in payload.
+    pub inspection: Option<Inspection>,
+}
+
+impl PipelineConfig {
+    /// A meter that looks for what is to be looked for.
+    ///
+    /// # Errors
+    /// Whoever looks refuses to work.
+    pub(crate) fn meter(&self, seed: HashSeed) -> anyhow::Result<Meter> {
+        let meter = Meter::new(self.meter.clone(), seed);
+        Ok(match &self.inspection {
+            Some(inspection) => meter.with_inspector(inspection.inspector()?),
+            None => meter,
+        })
+    }
 }
 
 /// Where records go. It lives on a thread of its own.
@@ -118,13 +135,12 @@ pub fn run<S: RecordSink>(
         let (to_collector, from_meters): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| bounded(IN_FLIGHT)).unzip();
         let collector = spawn(scope, "collect", move || collect(&from_meters, sink))?;
-        let meters = to_collector.into_iter().map(|sender| MeterThread {
-            epochs: Vec::new(),
-            rest: Vec::new(),
-            meter: Meter::new(config.meter.clone(), seed.clone()),
-            sender,
-        });
-        let mut meters = meters.enumerate();
+        let mut meters = Vec::with_capacity(workers);
+        for sender in to_collector {
+            let meter = config.meter(seed.clone())?;
+            meters.push(MeterThread { epochs: Vec::new(), rest: Vec::new(), meter, sender });
+        }
+        let mut meters = meters.into_iter().enumerate();
         let Some((_, local)) = meters.next() else { anyhow::bail!("no worker") };
         let mut handles = Vec::with_capacity(workers);
         let mut senders = Vec::with_capacity(workers);

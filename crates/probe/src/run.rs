@@ -41,7 +41,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Exit> {
         .exit(Exit::Usage)?;
     // Before anything is written: a stop asked for from here on leaves finished files.
     let signals = Signals::install().context("cannot listen for signals")?;
-    let outputs = Outputs::open(&settings.output, settings.workers.get(), signals.clone())?;
+    let outputs = Outputs::open(settings, settings.workers.get(), signals.clone())?;
     let config = pipeline_config(settings);
     let mut watch = Watch::new(settings);
     let began = Instant::now();
@@ -100,6 +100,7 @@ pub fn pipeline_config(settings: &Settings) -> PipelineConfig {
         },
         workers: settings.workers,
         hash_secret: secret(),
+        inspection: settings.inspection.clone(),
     }
 }
 

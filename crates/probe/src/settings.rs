@@ -10,10 +10,15 @@ use rockfish_app::config::{Layers, Lookup, Origin};
 use rockfish_app::exit::{Problem, Problems};
 use rockfish_app::logging::{Level, Logging};
 
+use rockfish_enrich::GeoConfig;
+use rockfish_schema::{EXTRA_COLUMNS, Field, extra_field};
+
 use crate::args::{Args, OptionLayers};
 use crate::config::{Config, ConfigLayer, LiveType, ParquetSchema, Tunnels};
 
 pub use crate::config::{FanoutMode, Progress, Timestamps};
+pub use crate::grant::Grant;
+pub use crate::inspection::Inspection;
 
 /// The observation domain of records written without a licence.
 pub const DEFAULT_OBSERVATION: &str = "gnat";
@@ -46,6 +51,12 @@ pub struct Settings {
     pub workers: NonZeroUsize,
     /// Losses end the program with [`Exit::Losses`](rockfish_app::Exit::Losses).
     pub strict: bool,
+    /// What the licence opens.
+    pub grant: Grant,
+    /// What is looked for in payload.
+    pub inspection: Option<Inspection>,
+    /// Databases of places.
+    pub geo: GeoConfig,
     /// What is logged.
     pub logging: Logging,
     /// What the person should know before it begins; to be logged once logging runs.
@@ -211,6 +222,8 @@ pub struct OutputSettings {
     pub hive_partitioning: bool,
     /// Capture time after which a new file is begun.
     pub rotate_interval: Option<Duration>,
+    /// Columns beyond those of the tier.
+    pub extra: Vec<Field>,
     /// Records that may wait for being written.
     pub queue_size: usize,
     /// Where JSON lines go.
@@ -255,7 +268,11 @@ impl Settings {
             Some(_) => config.input.source.clone().unwrap_or_default(),
             None => check.source(&config),
         };
-        let observation = check.observation(&config);
+        let grant = check.grant(&config);
+        let observation = check.observation(&config, &grant);
+        let extra = check.extra_fields(&config, &grant);
+        let inspection = check.inspection(&config, &grant, &extra);
+        let geo = check.geo(&config, &grant);
         check.names(&config);
         let Check { problems, warnings, .. } = check;
         if !problems.is_empty() {
@@ -307,6 +324,7 @@ impl Settings {
                 hive_boundary_flush: output.hive_boundary_flush,
                 hive_partitioning: output.hive_partitioning,
                 rotate_interval: rotate_interval.or(some_secs(output.rotate_interval)),
+                extra,
                 queue_size: to_usize(output.queue_size),
                 json: output.json.map(|path| match path.as_os_str() == DASH {
                     true => JsonTarget::Stdout,
@@ -318,6 +336,9 @@ impl Settings {
             },
             workers: NonZeroUsize::new(to_usize(config.workers)).unwrap_or_else(all_cores),
             strict: config.strict,
+            grant,
+            inspection,
+            geo,
             logging: Logging {
                 level: Level::new(
                     u8::try_from(output.verbose).unwrap_or(u8::MAX),
@@ -373,12 +394,7 @@ impl Check<'_> {
             self.problem("--test-s3: S3 upload is not in this build".to_owned(), None);
         }
         for (asked, key, part) in [
-            (config.license.path.is_some(), "license.path", "licences are"),
-            (config.ndpi.enabled, "ndpi.enabled", "application detection by nDPI is"),
             (config.s3.bucket.is_some(), "s3.bucket", "S3 upload is"),
-            (config.geoip.country_db.is_some(), "geoip.country_db", "GeoIP is"),
-            (config.geoip.city_db.is_some(), "geoip.city_db", "GeoIP is"),
-            (config.geoip.asn_db.is_some(), "geoip.asn_db", "GeoIP is"),
             (config.ip_reputation.enabled, "ip_reputation.enabled", "IP reputation is"),
             (config.threat_intel.enabled, "threat_intel.enabled", "threat intelligence is"),
         ] {
@@ -386,13 +402,103 @@ impl Check<'_> {
                 self.not_in_this_build(key, part);
             }
         }
-        if config.output.parquet_schema == ParquetSchema::Extended {
+    }
+
+    /// What the licence opens.
+    fn grant(&mut self, config: &Config) -> Grant {
+        let loaded = Grant::load(&config.license);
+        let mut grant = match loaded {
+            Ok(grant) => grant,
+            Err(error) if config.license.required || error.is_config() => {
+                let key = self.layers.describe_origin(error.key());
+                self.problem(format!("{key}: {error}"), None);
+                Grant::default()
+            }
+            Err(error) => {
+                self.warnings.push(format!("{error}; the Community tier is what is left"));
+                Grant::default()
+            }
+        };
+        if config.license.required && !grant.is_licensed() && self.problems.is_empty() {
+            let key = self.layers.describe_origin("license.required");
+            self.problem(format!("{key}: no licence was found"), Some("give --license FILE"));
+        }
+        let extended = config.output.parquet_schema == ParquetSchema::Extended;
+        if !grant.choose(extended) {
             let key = self.layers.describe_origin("output.parquet_schema");
             self.problem(
-                format!("{key}: extended needs a licence of the Professional tier, found none"),
-                Some("simple, the default, has all 44 fields of the Community tier"),
+                format!(
+                    "{key}: extended needs a licence of the Professional tier, found {}",
+                    if grant.is_licensed() { grant.tier_name() } else { "none" }
+                ),
+                Some("simple, the default, has 44 fields, 54 from the Basic tier"),
             );
         }
+        grant
+    }
+
+    /// What is looked for in payload, as far as the tier has columns for it.
+    fn inspection(
+        &mut self,
+        config: &Config,
+        grant: &Grant,
+        extra: &[Field],
+    ) -> Option<Inspection> {
+        let ndpi = &config.ndpi;
+        let wanted = ndpi.enabled && grant.has_applications();
+        if ndpi.enabled && !wanted {
+            let key = self.layers.describe_origin("ndpi.enabled");
+            self.warnings.push(format!("{key}: applications need a licence of the Basic tier"));
+        }
+        let names = grant.has_fingerprints() || extra.contains(&Field::HostName);
+        let inspection = Inspection::new(ndpi, wanted, names);
+        match inspection.check() {
+            Ok(note) => self.warnings.extend(note),
+            Err(problem) => self.problem(problem, None),
+        }
+        Some(inspection).filter(Inspection::is_wanted)
+    }
+
+    /// Columns beyond those of the tier.
+    fn extra_fields(&mut self, config: &Config, grant: &Grant) -> Vec<Field> {
+        // Packet by packet, nothing is kept of a flow yet.
+        let known =
+            |field: &Field| !matches!(field, Field::Splt | Field::SpltLengths | Field::SpltGaps);
+        let mut fields = Vec::new();
+        for name in &config.output.extra_fields {
+            match extra_field(name).filter(known) {
+                Some(Field::RiskList | Field::HostName) if !grant.has_applications() => {
+                    let key = self.layers.describe_origin("output.extra_fields");
+                    self.warnings.push(format!("{key}: {name} needs a licence of the Basic tier"));
+                }
+                Some(field) => fields.push(field),
+                None => {
+                    let key = self.layers.describe_origin("output.extra_fields");
+                    let names = EXTRA_COLUMNS.iter().filter(|column| known(&column.field));
+                    let names: Vec<_> = names.map(|column| column.name).collect();
+                    self.problem(
+                        format!("{key}: expected some of {}, found {name:?}", names.join(", ")),
+                        None,
+                    );
+                }
+            }
+        }
+        fields
+    }
+
+    /// The databases of places, if the tier has columns for them.
+    fn geo(&mut self, config: &Config, grant: &Grant) -> GeoConfig {
+        let databases = &config.geoip;
+        let geo = GeoConfig {
+            country_db: databases.country_db.clone(),
+            city_db: databases.city_db.clone(),
+            asn_db: databases.asn_db.clone(),
+        };
+        if geo.is_empty() || grant.has_applications() {
+            return geo;
+        }
+        self.warnings.push("geoip: places need a licence of the Basic tier".to_owned());
+        GeoConfig::default()
     }
 
     fn consistency(&mut self, config: &Config) {
@@ -547,16 +653,23 @@ impl Check<'_> {
     }
 
     /// The observation domain that the records carry.
-    fn observation(&mut self, config: &Config) -> String {
+    fn observation(&mut self, config: &Config, grant: &Grant) -> String {
         let wanted = &config.output.observation;
         self.word("output.observation", wanted);
-        if wanted != DEFAULT_OBSERVATION {
-            self.warnings.push(format!(
-                "{}: a name of one's own needs a licence of the Basic tier, found none; records carry {DEFAULT_OBSERVATION:?}",
-                self.layers.describe_origin("output.observation"),
-            ));
+        if self.layers.origin("output.observation") == Origin::Default {
+            return grant.default_observation().to_owned();
         }
-        DEFAULT_OBSERVATION.to_owned()
+        if grant.permits_observation(wanted) {
+            return wanted.clone();
+        }
+        let instead = grant.default_observation().to_owned();
+        let because = match grant.is_licensed() && grant.has_applications() {
+            true => format!("the licence is for {instead:?} alone"),
+            false => "a name of one's own needs a licence of the Basic tier, found none".to_owned(),
+        };
+        let key = self.layers.describe_origin("output.observation");
+        self.warnings.push(format!("{key}: {because}; records carry {instead:?}"));
+        instead
     }
 
     fn names(&mut self, config: &Config) {

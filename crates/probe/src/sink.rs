@@ -3,53 +3,63 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rockfish_app::signals::Signals;
 use rockfish_app::{Exit, ResultExt};
-use rockfish_flow::{FlowRecord, Timestamp};
+use rockfish_enrich::{GeoDb, GeoReader};
+use rockfish_flow::{FlowRecord, Place, Timestamp};
 use rockfish_parquet::{ParquetWriter, Summary, WriteError, WriterConfig, WrittenFile};
-use rockfish_schema::{JsonWriter, Tier};
+use rockfish_schema::JsonWriter;
 
 use crate::pipeline::RecordSink;
-use crate::settings::{JsonTarget, OutputSettings};
+use crate::settings::{JsonTarget, Settings};
+
+/// How often the databases of places are looked at: they are replaced while a probe runs for months.
+const REFRESH: Duration = Duration::from_secs(60);
 
 /// The probe's outputs.
 pub(crate) struct Outputs {
     parquet: Option<ParquetWriter>,
     json: Option<JsonLines>,
+    places: Option<Places>,
     signals: Signals,
 }
 
 impl Outputs {
     /// Opens what the settings ask for.
     pub(crate) fn open(
-        settings: &OutputSettings,
+        settings: &Settings,
         threads: usize,
         signals: Signals,
     ) -> anyhow::Result<Self> {
-        let parquet = match &settings.parquet_dir {
-            Some(dir) => Some(create_writer(writer_config(dir.clone(), settings, threads))?),
-            None => None,
-        };
-        let json = match &settings.json {
-            Some(target) => Some(JsonLines::open(target, &settings.observation)?),
-            None => None,
-        };
-        Ok(Self { parquet, json, signals })
+        Self::open_with(settings, threads, signals, |path| File::create(path))
     }
 
     /// As [`Self::open`] when writing has failed before: lines go behind those that are there.
-    pub(crate) fn open_again(settings: &OutputSettings, signals: Signals) -> anyhow::Result<Self> {
-        let parquet = match &settings.parquet_dir {
-            Some(dir) => Some(create_writer(writer_config(dir.clone(), settings, 1))?),
+    pub(crate) fn open_again(settings: &Settings, signals: Signals) -> anyhow::Result<Self> {
+        Self::open_with(settings, 1, signals, |path| {
+            File::options().append(true).create(true).open(path)
+        })
+    }
+
+    fn open_with(
+        settings: &Settings,
+        threads: usize,
+        signals: Signals,
+        open: impl Fn(&Path) -> io::Result<File>,
+    ) -> anyhow::Result<Self> {
+        let places = Places::open(settings)?;
+        let parquet = match &settings.output.parquet_dir {
+            Some(dir) => Some(create_writer(writer_config(dir.clone(), settings, threads))?),
             None => None,
         };
-        let json = match &settings.json {
-            Some(target) => Some(JsonLines::open_again(target, &settings.observation)?),
+        let json = match &settings.output.json {
+            Some(target) => Some(JsonLines::open(target, settings, open)?),
             None => None,
         };
-        Ok(Self { parquet, json, signals })
+        Ok(Self { parquet, json, places, signals })
     }
 
     /// The Parquet files that were completed since the last call; `None` if there are no such outputs.
@@ -85,12 +95,15 @@ fn create_writer(config: WriterConfig) -> anyhow::Result<ParquetWriter> {
     }
 }
 
-fn writer_config(dir: PathBuf, settings: &OutputSettings, threads: usize) -> WriterConfig {
+fn writer_config(dir: PathBuf, settings: &Settings, threads: usize) -> WriterConfig {
     let defaults = WriterConfig::default();
+    let Settings { grant, output: settings, .. } = settings;
     WriterConfig {
         dir,
         prefix: settings.prefix.clone(),
-        tier: Tier::Community,
+        tier: grant.columns(),
+        extra: settings.extra.clone(),
+        metadata: grant.metadata(),
         observation: settings.observation.clone(),
         batch_size: settings.batch_size,
         row_group_size: settings.row_group_size,
@@ -100,12 +113,14 @@ fn writer_config(dir: PathBuf, settings: &OutputSettings, threads: usize) -> Wri
         zstd_level: settings.compression_level.unwrap_or(defaults.zstd_level),
         producer: concat!("rockfish_probe ", env!("CARGO_PKG_VERSION")).to_owned(),
         threads,
-        ..defaults
     }
 }
 
 impl RecordSink for Outputs {
-    fn push(&mut self, records: Vec<FlowRecord>) -> anyhow::Result<()> {
+    fn push(&mut self, mut records: Vec<FlowRecord>) -> anyhow::Result<()> {
+        if let Some(places) = &mut self.places {
+            places.add(&mut records);
+        }
         if let Some(json) = &mut self.json {
             json.pending.extend_from_slice(&records);
         }
@@ -127,6 +142,49 @@ impl RecordSink for Outputs {
     }
 }
 
+/// Where addresses are, from databases.
+struct Places {
+    databases: GeoDb,
+    reader: GeoReader,
+    /// When the databases are looked at next. A capture is read in one go, with the databases that were there.
+    refresh: Option<Instant>,
+}
+
+impl Places {
+    fn open(settings: &Settings) -> anyhow::Result<Option<Self>> {
+        if settings.geo.is_empty() {
+            return Ok(None);
+        }
+        let databases = GeoDb::open(&settings.geo).exit(Exit::Usage)?;
+        let reader = databases.reader();
+        let refresh = settings.input.live.is_some().then(|| Instant::now() + REFRESH);
+        Ok(Some(Self { databases, reader, refresh }))
+    }
+
+    fn add(&mut self, records: &mut [FlowRecord]) {
+        if let Some(refresh) = &mut self.refresh
+            && Instant::now() >= *refresh
+        {
+            *refresh = Instant::now() + REFRESH;
+            match self.databases.refresh() {
+                Ok(true) => tracing::info!("databases of places were read anew"),
+                Ok(false) => {}
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+        for record in records {
+            let source = self.reader.lookup(record.source_ip());
+            let destination = self.reader.lookup(record.destination_ip());
+            if *source == Place::default() && *destination == Place::default() {
+                continue;
+            }
+            let labels = record.labels.get_or_insert_default();
+            labels.source_place = Some(source);
+            labels.destination_place = Some(destination);
+        }
+    }
+}
+
 /// Flows as JSON, one a line, epoch by epoch in order of their start.
 struct JsonLines {
     writer: JsonWriter,
@@ -138,19 +196,9 @@ struct JsonLines {
 }
 
 impl JsonLines {
-    fn open(target: &JsonTarget, observation: &str) -> anyhow::Result<Self> {
-        Self::open_with(target, observation, |path| File::create(path))
-    }
-
-    fn open_again(target: &JsonTarget, observation: &str) -> anyhow::Result<Self> {
-        Self::open_with(target, observation, |path| {
-            File::options().append(true).create(true).open(path)
-        })
-    }
-
-    fn open_with(
+    fn open(
         target: &JsonTarget,
-        observation: &str,
+        settings: &Settings,
         open: impl Fn(&Path) -> io::Result<File>,
     ) -> anyhow::Result<Self> {
         let (out, name): (Box<dyn Write + Send>, _) = match target {
@@ -162,7 +210,11 @@ impl JsonLines {
             }
         };
         Ok(Self {
-            writer: JsonWriter::new(Tier::Community, &[], observation),
+            writer: JsonWriter::new(
+                settings.grant.columns(),
+                &settings.output.extra,
+                &settings.output.observation,
+            ),
             out: Box::new(BufWriter::with_capacity(1 << 16, out)),
             name,
             is_stdout: *target == JsonTarget::Stdout,

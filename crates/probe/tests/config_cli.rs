@@ -41,12 +41,10 @@ fn validate_says_valid_or_what_is_wrong() {
 
     let (code, _, err) = run(probe(at, "validate")
         .env("ROCKFISH_CONFIG", "good.yaml")
-        .env("ROCKFISH_NDPI_ENABLED", "true"));
+        .env("ROCKFISH_S3_REGION", "r")
+        .env("ROCKFISH_S3_BUCKET", "b"));
     assert_eq!(code, Some(2));
-    assert_eq!(
-        err,
-        "error: ndpi.enabled (ROCKFISH_NDPI_ENABLED): application detection by nDPI is not in this build\n"
-    );
+    assert_eq!(err, "error: s3.bucket (ROCKFISH_S3_BUCKET): S3 upload is not in this build\n");
 
     let (code, out, err) = run(&mut probe(at, "validate -c good.yaml --observation hq"));
     assert_eq!((code, out.as_str()), (Some(0), "configuration is valid\n"));

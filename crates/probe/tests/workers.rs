@@ -264,6 +264,7 @@ fn meter(case: &Case, file: &[u8], workers: usize, block_size: usize) -> (Vec<Ep
         workers: NonZeroUsize::new(workers).unwrap(),
         // Another secret each time: flows fall to other workers, and other places of the table.
         hash_secret: (workers * 1000 + block_size) as u64,
+        inspection: None,
     };
     let sink = Epochs::default();
     let never = AtomicBool::new(false);
@@ -470,6 +471,7 @@ fn a_worker_that_has_handed_over_all_keeps_nobody_waiting() {
                 meter: MeterConfig::default(),
                 workers: NonZeroUsize::new(2).unwrap(),
                 hash_secret,
+                inspection: None,
             };
             let (records, _) = pipeline::meter_file(path.to_str().unwrap(), &config).unwrap();
             done.send(records.len()).unwrap();

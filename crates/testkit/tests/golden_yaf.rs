@@ -26,6 +26,7 @@ fn records(path: &Path, rules: YafRules) -> Vec<FlowRecord> {
         meter: MeterConfig { tcp_linger_us: linger, ..MeterConfig::default() },
         workers: NonZeroUsize::MIN,
         hash_secret: 1,
+        inspection: None,
     };
     let Ok((mut records, _)) = meter_file(path.to_str().expect("a path in UTF-8"), &config) else {
         return Vec::new();

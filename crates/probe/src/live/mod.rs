@@ -29,7 +29,6 @@ use rockfish_app::service::Service;
 use rockfish_app::signals::Signals;
 use rockfish_app::{Exit, ResultExt};
 use rockfish_capture::{LiveError, LiveSource};
-use rockfish_meter::Meter;
 use rockfish_metrics::{Process, Registry, Server};
 use rockfish_packet::HashSeed;
 
@@ -76,11 +75,11 @@ pub(crate) fn run(settings: &Settings, live: &LiveSettings) -> anyhow::Result<Ex
     // Before privileges are dropped: the port may be one of root's.
     let server = live.metrics.map(|addr| serve(addr, &watched)).transpose()?;
     become_user(live)?;
-    let outputs = Outputs::open(&settings.output, 1, signals.clone())?;
+    let outputs = Outputs::open(settings, 1, signals.clone())?;
     let writer = Writer::new(
         receiver,
         outputs,
-        settings.output.clone(),
+        settings.clone(),
         signals.clone(),
         workers.clone(),
         writer_status,
@@ -155,7 +154,7 @@ impl Run<'_> {
                     name: format!("{} {number}", self.settings.input.source),
                     opener: opener.clone(),
                     decoding: Decoding::new(filter.clone(), &config, &seed),
-                    meter: Meter::new(config.meter.clone(), seed),
+                    meter: config.meter(seed)?,
                     queue: sender.clone(),
                     status: Arc::clone(status),
                     stop: self.signals.stop_flag(),

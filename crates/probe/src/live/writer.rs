@@ -12,7 +12,7 @@ use rockfish_parquet::WrittenFile;
 use crate::live::queue::{Closed, QueueReceiver};
 use crate::live::status::{WorkerStatus, WriterStatus};
 use crate::pipeline::RecordSink as _;
-use crate::settings::OutputSettings;
+use crate::settings::Settings;
 use crate::sink::Outputs;
 
 /// How long it waits for records before it looks at the time and at signals.
@@ -30,7 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(crate) struct Writer {
     queue: QueueReceiver,
     outputs: Option<Outputs>,
-    settings: OutputSettings,
+    settings: Settings,
     signals: Signals,
     workers: Vec<Arc<WorkerStatus>>,
     status: Arc<WriterStatus>,
@@ -46,7 +46,7 @@ impl Writer {
     pub(crate) fn new(
         queue: QueueReceiver,
         outputs: Outputs,
-        settings: OutputSettings,
+        settings: Settings,
         signals: Signals,
         workers: Vec<Arc<WorkerStatus>>,
         status: Arc<WriterStatus>,
