@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod fingerprint;
+mod label;
 mod license;
 
 use std::collections::HashSet;
@@ -22,6 +23,7 @@ use rockfish_packet::{
 use rockfish_payload::entropy;
 
 pub use crate::fingerprint::{dns, handshake, tcp_options};
+pub use crate::label::label;
 pub use crate::license::license;
 
 /// Reads numbers and runs of octets off the front of an input; zeros and nothing when it has ended.

@@ -48,6 +48,9 @@ impl Look<'_> {
     }
 }
 
+/// Stands for a number that is not there: no length is like it, and sums with it do not overflow.
+const ABSENT: usize = usize::MAX / 2;
+
 fn be16(data: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*data.get(at..)?.first_chunk()?))
 }
@@ -417,8 +420,8 @@ fn imap_command(line: &[u8]) -> bool {
 fn tcp_binary(look: &Look<'_>) -> Verdict {
     let data = look.payload;
     let length = data.len();
-    let word = |at| be16(data, at).map_or(usize::MAX, usize::from);
-    let long = |at| be32(data, at).map_or(usize::MAX, |number| number as usize);
+    let word = |at| be16(data, at).map_or(ABSENT, usize::from);
+    let long = |at| be32(data, at).map_or(ABSENT, |number| number as usize);
     match data[0] {
         // TPKT (RFC 2126): RDP's connection request and confirm, S7, H.225.
         0x03 if data.get(1) == Some(&0) && word(2) >= 7 && word(2) <= 0x4000 => {
@@ -788,8 +791,8 @@ pub(crate) fn udp(look: &Look<'_>) -> Verdict {
         return by_port;
     }
     let length = data.len();
-    let word = |at| be16(data, at).map_or(usize::MAX, usize::from);
-    let long = |at| be32(data, at).map_or(usize::MAX, |number| number as usize);
+    let word = |at| be16(data, at).map_or(ABSENT, usize::from);
+    let long = |at| be32(data, at).map_or(ABSENT, |number| number as usize);
     let found = stun(data);
     if found != Verdict::None {
         return found;
@@ -920,8 +923,8 @@ pub(crate) fn udp(look: &Look<'_>) -> Verdict {
 fn udp_by_port(look: &Look<'_>) -> Verdict {
     let data = look.payload;
     let length = data.len();
-    let word = |at| be16(data, at).map_or(usize::MAX, usize::from);
-    let long = |at| be32(data, at).map_or(usize::MAX, |number| number as usize);
+    let word = |at| be16(data, at).map_or(ABSENT, usize::from);
+    let long = |at| be32(data, at).map_or(ABSENT, |number| number as usize);
     let is = |holds: bool, name: AppName| if holds { sure(name) } else { Verdict::None };
     if look.ports(&[5353, 5355, 137]) && length >= 12 {
         let name = if look.port(5353) {
@@ -1082,7 +1085,7 @@ fn stun(data: &[u8]) -> Verdict {
         return Verdict::None;
     };
     let length = usize::from(length);
-    if kind & 0xc000 != 0 || length % 4 != 0 || length + 20 > data.len() {
+    if kind & 0xc000 != 0 || !length.is_multiple_of(4) || length + 20 > data.len() {
         return Verdict::None;
     }
     // Messages that only one messenger's relays know.

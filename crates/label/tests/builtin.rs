@@ -1,5 +1,4 @@
 //! The built-in labeler on payloads made for it.
-#![allow(clippy::unwrap_used, clippy::type_complexity, reason = "tests")]
 
 #[path = "common/packets.rs"]
 mod packets;
@@ -127,7 +126,8 @@ fn dialogue(port: u16, packets: &[(bool, &[u8])]) -> Option<AppLabel> {
 #[test]
 fn protocols_by_several_packets() {
     let hello = client_hello("a.invalid");
-    let cases: [(u16, &[(bool, &[u8])], &str); 6] = [
+    type Case<'a> = (u16, &'a [(bool, &'a [u8])], &'a str);
+    let cases: [Case<'_>; 6] = [
         (
             143,
             &[
@@ -215,6 +215,28 @@ fn risks() {
     assert_eq!(all.severity, 3);
     assert!(all.risk_names().all(|name| !name.is_empty() && !name.contains(',')));
     assert_eq!(all.risk_names().count(), 64);
+}
+
+#[test]
+fn short_payloads() {
+    let mut labeler = labeler();
+    for port in [23, 53, 80, 102, 123, 139, 161, 389, 445, 502, 1521, 1883, 3544, 4500, 9042, 40001]
+    {
+        for (first, rest) in (0..=255u8).flat_map(|first| [0, 1, 0xff].map(|rest| (first, rest))) {
+            let mut payload = [rest; 48];
+            payload[0] = first;
+            for length in 1..payload.len() {
+                for protocol in [6, 17] {
+                    let ends = ends(protocol, "203.0.113.1", port);
+                    let handle = labeler.begin(&ends);
+                    let payload = &payload[..length];
+                    let view = PacketView { ip: &[], payload, from_initiator: true, time_ms: 0 };
+                    labeler.packet(handle, &view);
+                    labeler.finish(handle, &Known::default());
+                }
+            }
+        }
+    }
 }
 
 proptest! {

@@ -78,6 +78,9 @@ unsafe extern "C" {
     fn rockfish_ndpi_score(risk: u64) -> u16;
 }
 
+/// Numbers that the library may have given to its protocols.
+pub(crate) const MOST_PROTOCOLS: u16 = 1024;
+
 /// The library makes and destroys modules through variables that all of them share.
 static LIFE: Mutex<()> = Mutex::new(());
 
@@ -170,12 +173,12 @@ pub(crate) struct Flow {
 unsafe impl Send for Flow {}
 
 impl Module {
-    /// A module with all protocols, and these files, which must have been checked. Nothing if memory is out, or the files'
-    /// kind that the library does not read.
+    /// A module with all protocols, and these files, which must have been checked; and the names of the protocols that it
+    /// had before it read them.
     pub(crate) fn new(
         protocols: Option<&Path>,
         categories: Option<&Path>,
-    ) -> Result<Self, Refused> {
+    ) -> Result<(Self, Vec<String>), Refused> {
         let path = |path: &Path| {
             use std::os::unix::ffi::OsStrExt;
             CString::new(path.as_os_str().as_bytes()).map_err(|_| Refused::Path)
@@ -186,6 +189,7 @@ impl Module {
         // SAFETY: takes nothing; under LIFE.
         let raw = NonNull::new(unsafe { rockfish_ndpi_new() }).ok_or(Refused::Memory)?;
         let module = Unfinished { raw };
+        let names = (1..MOST_PROTOCOLS).map(|number| name(raw, number)).collect();
         if let Some(path) = &protocols {
             // SAFETY: the module was just made; the path ends with zero and outlives the call.
             if unsafe { rockfish_ndpi_load_protocols(raw.as_ptr(), path.as_ptr()) } < 0 {
@@ -201,7 +205,7 @@ impl Module {
         // SAFETY: as before; once for each module.
         unsafe { rockfish_ndpi_finalize(raw.as_ptr()) };
         std::mem::forget(module);
-        Ok(Self { raw })
+        Ok((Self { raw }, names))
     }
 
     /// Shows it a packet, from the IP header on.
@@ -271,13 +275,7 @@ impl Module {
 
     /// The name of a protocol; that of protocol 0 for a number that none has.
     pub(crate) fn name(&mut self, number: u16) -> String {
-        // SAFETY: the module lives and nobody else uses it; what is given back ends with zero and is good as long as the
-        // module is. It is copied here.
-        let text = unsafe {
-            let text = rockfish_ndpi_name(self.raw.as_ptr(), number);
-            if text.is_null() { None } else { Some(CStr::from_ptr(text)) }
-        };
-        text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
+        name(self.raw, number)
     }
 
     /// The category of a protocol.
@@ -285,6 +283,16 @@ impl Module {
         // SAFETY: the module lives and nobody else uses it; the library checks the number.
         unsafe { rockfish_ndpi_category(self.raw.as_ptr(), number) }
     }
+}
+
+/// Call it only for a module that lives and that nobody else uses.
+fn name(module: NonNull<RawModule>, number: u16) -> String {
+    // SAFETY: as said above; what is given back ends with zero and is good as long as the module is. It is copied here.
+    let text = unsafe {
+        let text = rockfish_ndpi_name(module.as_ptr(), number);
+        if text.is_null() { None } else { Some(CStr::from_ptr(text)) }
+    };
+    text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }
 
 impl Drop for Module {

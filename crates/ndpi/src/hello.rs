@@ -89,3 +89,85 @@ fn put(out: &mut [u8], at: usize, number: usize) -> Option<()> {
     out.get_mut(at..at + 2)?.copy_from_slice(&(number as u16).to_be_bytes());
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An IPv4 packet with a ClientHello of these extensions.
+    fn packet(extensions: &[(u16, &[u8])]) -> Vec<u8> {
+        let mut list = Vec::new();
+        for (kind, body) in extensions {
+            list.extend_from_slice(&kind.to_be_bytes());
+            list.extend_from_slice(&(body.len() as u16).to_be_bytes());
+            list.extend_from_slice(body);
+        }
+        let mut body = vec![3, 3];
+        body.extend_from_slice(&[7; 32]);
+        body.extend_from_slice(&[1, 9, 0, 8, 0x0a, 0x0a, 0x13, 1, 0x13, 2, 0xc0, 0x2b, 1, 0]);
+        body.extend_from_slice(&(list.len() as u16).to_be_bytes());
+        body.extend_from_slice(&list);
+        let mut packet = vec![0x45, 0, 0, 0, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        packet.extend_from_slice(&[0; 12]);
+        packet.extend_from_slice(&[0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0]);
+        packet.extend_from_slice(&[0x16, 3, 1]);
+        packet.extend_from_slice(&(body.len() as u16 + 4).to_be_bytes());
+        packet.extend_from_slice(&[1, 0]);
+        packet.extend_from_slice(&(body.len() as u16).to_be_bytes());
+        packet.extend_from_slice(&body);
+        let length = packet.len() as u16;
+        packet[2..4].copy_from_slice(&length.to_be_bytes());
+        packet
+    }
+
+    fn short(ip: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        let view = PacketView { ip, payload: &ip[40..], from_initiator: true, time_ms: 0 };
+        shorten(&view, &mut out).then_some(out)
+    }
+
+    #[test]
+    fn names_and_versions_stay() {
+        let name: &[u8] = b"\x00\x08\x00\x00\x05a.com";
+        let long = packet(&[
+            (0x1a1a, &[]),
+            (0, name),
+            (10, &[0, 2, 0, 29]),
+            (16, &[0, 3, 2, b'h', b'2']),
+            (51, &[1; 40]),
+            (43, &[2, 3, 4]),
+            (4711, &[9]),
+        ]);
+        let mut expected =
+            packet(&[(0, name), (16, &[0, 3, 2, b'h', b'2']), (43, &[2, 3, 4]), (4711, &[9])]);
+        // Two suites instead of four, in three lengths.
+        let suites_at = 40 + 45;
+        expected.drain(suites_at + 6..suites_at + 10);
+        expected[suites_at + 1] = 4;
+        for at in [3, 40 + 4, 40 + 8] {
+            expected[at] -= 4;
+        }
+        assert_eq!(short(&long), Some(expected.clone()));
+        assert_eq!(short(&expected), Some(expected));
+    }
+
+    #[test]
+    fn what_does_not_fit_stays_as_it_is() {
+        let whole = packet(&[(0, b"\x00\x08\x00\x00\x05a.com"), (51, &[1; 9])]);
+        assert!(short(&whole).is_some());
+        for cut in 40..whole.len() {
+            assert_eq!(short(&whole[..cut]), None, "{cut}");
+        }
+        for place in 40..whole.len() {
+            for octet in [0, 1, 0x7f, 0xff] {
+                let mut changed = whole.clone();
+                changed[place] = octet;
+                if let Some(out) = short(&changed) {
+                    assert!(out.len() <= changed.len());
+                    let length = usize::from(u16::from_be_bytes([out[2], out[3]]));
+                    assert_eq!(length, out.len(), "{place} {octet}");
+                }
+            }
+        }
+    }
+}

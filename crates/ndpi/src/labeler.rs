@@ -1,5 +1,6 @@
 //! The labeler itself.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -18,20 +19,15 @@ use crate::hello::shorten;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// Numbers that libndpi may have given to its protocols.
-const MOST_PROTOCOLS: u16 = 1024;
-
 /// libndpi's risk of DNS messages over UDP that are longer than those of RFC 1035.
 const RISK_LARGE_DNS: u64 = 1 << 37;
 const LARGE_DNS: usize = 512;
-/// Number of its risk of DNS answers that are errors, in releases that have it.
-const RISK_ERROR_CODE: u32 = 43;
 
 /// libndpi's states that are kept for the next flows.
 const MOST_SPARE: usize = 4096;
 
 /// How a [`NdpiLabeler`] is made.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NdpiConfig {
     /// Custom protocols, in the format of nDPI's `protos.txt`.
     pub protocol_file: Option<PathBuf>,
@@ -112,6 +108,8 @@ pub struct NdpiLabeler {
     custom: Arc<Custom>,
     limits: Limits,
     names: Vec<Option<Protocol>>,
+    /// Names that are not those of custom rules, with their categories.
+    known: HashMap<AppName, Category>,
     /// Numbers of the protocols that carry services with names.
     carriers: Vec<u16>,
     /// By number of the risk: 0 to 3.
@@ -239,20 +237,22 @@ impl NdpiLabeler {
         let path = |file: &Option<tempfile::NamedTempFile>| {
             file.as_ref().map(|file| file.path().to_owned())
         };
-        let module = Module::new(path(&protocols).as_deref(), path(&category_file).as_deref())
-            .map_err(|refused| NdpiError::Start {
-                revision: ffi::revision(),
-                found: match refused {
-                    Refused::Memory => "out of memory",
-                    Refused::Path => "the name of its temporary file has a zero in it",
-                    Refused::Protocols => "it does not take the custom protocols",
-                    Refused::Categories => "it does not take the custom categories",
+        let (module, names) =
+            Module::new(path(&protocols).as_deref(), path(&category_file).as_deref()).map_err(
+                |refused| NdpiError::Start {
+                    revision: ffi::revision(),
+                    found: match refused {
+                        Refused::Memory => "out of memory",
+                        Refused::Path => "the name of its temporary file has a zero in it",
+                        Refused::Protocols => "it does not take the custom protocols",
+                        Refused::Categories => "it does not take the custom categories",
+                    },
                 },
-            })?;
+            )?;
         let mut severities = [0; 64];
-        let known = ffi::risks();
+        let risks = ffi::risks();
         for (risk, severity) in (0..).zip(&mut severities).skip(1) {
-            let level = if risk < known { ffi::severity(risk) } else { risk_severity(risk) };
+            let level = if risk < risks { ffi::severity(risk) } else { risk_severity(risk) };
             *severity = level.min(3);
         }
         let mut labeler = Self {
@@ -262,16 +262,21 @@ impl NdpiLabeler {
             custom,
             limits,
             names: Vec::new(),
+            known: HashMap::new(),
             carriers: Vec::new(),
             severities,
             scratch: Vec::new(),
             counters: NdpiCounters::default(),
         };
-        for number in 1..MOST_PROTOCOLS {
+        for number in 1..ffi::MOST_PROTOCOLS {
             let name = labeler.protocol(number).name;
             if is_secure(name) || is_web(name) {
                 labeler.carriers.push(number);
             }
+        }
+        for (number, name) in (1..).zip(&names).filter(|(_, name)| !name.is_empty()) {
+            let category = labeler.category(number);
+            labeler.known.insert(AppName::intern(current_name(name))?, category);
         }
         Ok(labeler)
     }
@@ -295,13 +300,17 @@ impl NdpiLabeler {
         let name = self.module.name(number);
         // A full table of names leaves a label out rather than the flow.
         let name = AppName::intern(current_name(&name)).unwrap_or(AppName::UNKNOWN);
-        let category = Category(u8::try_from(self.module.category(number)).unwrap_or(0));
+        let category = self.category(number);
         let protocol = Protocol { name, category };
         if self.names.len() <= place {
             self.names.resize(place + 1, None);
         }
         self.names[place] = Some(protocol);
         protocol
+    }
+
+    fn category(&mut self, number: u16) -> Category {
+        Category(u8::try_from(self.module.category(number)).unwrap_or(0))
     }
 
     /// The service of a host: what this project knows, then what libndpi knows.
@@ -441,7 +450,8 @@ impl NdpiLabeler {
             (master, app) = (AppName::TLS, AppName::DOH_DOT);
         }
         // Custom rules go before all that.
-        let is_new = |name: AppName| name.category() == Category::UNSPECIFIED;
+        let is_new = |name: AppName| !self.known.contains_key(&name);
+        let category_of = |name: AppName| self.known.get(&name).copied().unwrap_or_default();
         let by_port = self.custom.port(ends);
         if let Some(name) = by_port.filter(|name| is_new(*name)) {
             (master, app, confidence) = (AppName::UNKNOWN, name, Confidence::Custom);
@@ -450,12 +460,12 @@ impl NdpiLabeler {
         {
             (app, confidence) = (name, Confidence::Custom);
             if !is_new(name) {
-                category = name.category();
+                category = category_of(name);
             }
         } else if matches!(confidence, Confidence::Unknown | Confidence::Port)
             && let Some(name) = by_port
         {
-            (master, app, category) = (name, AppName::UNKNOWN, name.category());
+            (master, app, category) = (name, AppName::UNKNOWN, category_of(name));
             confidence = Confidence::Port;
         }
         if let Some(own) = self.custom.category(ends, host) {
@@ -573,29 +583,20 @@ impl NdpiLabeler {
         }
         Some(Found::of(&finding, self.wants_host(&finding)))
     }
-}
 
-impl NdpiLabeler {
     /// Asks for what there is.
     fn give_up(&mut self, ends: &Ends, mut flow: Flow) -> Decision {
         self.counters.given_up += 1;
         let finding = self.module.give_up(&mut flow);
-        let with_host = !finding.host.is_empty();
-        let found = Found::of(&finding, with_host);
+        let found = Found::of(&finding, self.wants_host(&finding));
         self.settle(ends, flow, &found)
     }
 
     /// Ends a flow at a packet that libndpi need not see.
     fn stop(&mut self, ends: &Ends, flow: Flow, packet: &PacketView<'_>) -> Decision {
         let mut decision = self.give_up(ends, flow);
-        if decision.master == AppName::DNS {
-            if packet.payload.len() > LARGE_DNS {
-                decision.risk |= RISK_LARGE_DNS;
-            }
-            let failed = packet.payload.get(3).is_some_and(|flags| flags & 0x0f != 0);
-            if failed && ffi::risks() > RISK_ERROR_CODE {
-                decision.risk |= 1 << RISK_ERROR_CODE;
-            }
+        if decision.master == AppName::DNS && packet.payload.len() > LARGE_DNS {
+            decision.risk |= RISK_LARGE_DNS;
         }
         decision
     }
@@ -604,12 +605,14 @@ impl NdpiLabeler {
 /// Whether libndpi has seen all that it can make use of.
 ///
 /// - Behind a ServerHello of TLS 1.3 all is encrypted, certificates too.
-/// - Of a DNS answer only length and result matter to it: names come from the question.
+/// - Of a DNS answer that is no error only the length matters to it: names come from the question.
 fn is_settled(ends: &Ends, own: &Detection, packet: &PacketView<'_>) -> bool {
     match own.protocol() {
         AppName::TLS => is_server_hello_13(packet.payload),
         AppName::DNS => {
-            ends.protocol == UDP && packet.payload.get(2).is_some_and(|flags| flags & 0x80 != 0)
+            let header = packet.payload.get(2..4);
+            ends.protocol == UDP
+                && header.is_some_and(|header| header[0] & 0x80 != 0 && header[1] & 0x0f == 0)
         }
         _ => false,
     }

@@ -1,5 +1,5 @@
 //! What a labeler with libndpi has to keep to.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 #[path = "../../label/tests/common/packets.rs"]
 mod packets;

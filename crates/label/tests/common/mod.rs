@@ -1,5 +1,6 @@
 //! Flows of captures, shown to a labeler as the probe shows them, and the table of labels that other tools gave them: `dpi`
 //! of the data folder beside the checkout, which is not part of the project.
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,4 +1,5 @@
 //! Packets made for tests: IPv4 with TCP or UDP.
+#![allow(clippy::unwrap_used, reason = "test helpers; benchmarks use them as well")]
 
 use std::net::{IpAddr, Ipv4Addr};
 
